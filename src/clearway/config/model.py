@@ -1,0 +1,136 @@
+"""The tree of settings with their defaults; a field's docstring is its reference.
+
+Sizes are in bytes and durations in seconds here; the file may say `"64MB"` or
+`"30d"` (`config/units.py`). Secrets are named by where they are, never written.
+"""
+
+from typing import Literal
+
+import msgspec
+
+Kind = Literal["anthropic", "passthrough", "replay", "sim"]
+
+
+class Timeouts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long to wait for an upstream, in seconds."""
+
+    connect_s: float = 10.0
+    """For a connection, TLS included. Default 10."""
+    first_byte_s: float = 600.0
+    """For the head of the answer after the request was sent. Default 600."""
+    idle_s: float = 300.0
+    """Between two pieces of the answer. Default 300."""
+    total_s: float = 3600.0
+    """For the whole exchange. Default 3600."""
+
+
+class Server(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The listening side."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on. Anything but loopback needs keys and `behind_proxy`. Default loopback."""
+    port: int = 8317
+    """TCP port; 0 picks a free one. Default 8317."""
+    max_body: int = 64_000_000
+    """Largest request body, compressed or not, in bytes. Default 64MB."""
+    max_buffered: int = 512_000_000
+    """All request bodies held at one moment, together, in bytes. Default 512MB."""
+    max_reading: int = 256
+    """Request bodies being read at one moment. Default 256."""
+    behind_proxy: bool = False
+    """A reverse proxy with TLS stands in front: every request needs a key. Default false."""
+    hosts: tuple[str, ...] = ()
+    """Further names that the `Host` header may have. Default none."""
+    cors_origins: tuple[str, ...] = ()
+    """Web origins that may call `/v1/*`. Default none: no CORS headers at all."""
+    data_dir: str = "~/.local/share/clearway"
+    """Where the ledger, the control socket and the installation secret live (0700)."""
+    heartbeat_s: float = 15.0
+    """Silence in a stream after which a `ping` is sent to the client. Default 15."""
+    drain_s: float = 600.0
+    """How long running answers may go on after SIGTERM. Default 600."""
+    timeouts: Timeouts = Timeouts()
+
+
+class Store(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the ledger is kept."""
+
+    url: str = "sqlite"
+    """`sqlite` (in the data directory) or `postgresql://…`."""
+
+
+class SecretSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a secret is found. Exactly one field is set."""
+
+    env: str | None = None
+    """Name of an environment variable."""
+    file: str | None = None
+    """Path of a file; white space around the value is cut off."""
+    keyring: str | None = None
+    """Entry of the operating system's keyring, service `clearway`."""
+
+
+class Upstream(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A place that answers."""
+
+    name: str
+    """Unique; shown in the ledger."""
+    kind: Kind
+    """`anthropic`, `passthrough`, `replay` or `sim`."""
+    base_url: str = "https://api.anthropic.com"
+    """Scheme, host, port and an optional path before `/v1`."""
+    api_key: SecretSource | None = None
+    """The gateway's own credential (kind `anthropic`)."""
+    auth: Literal["x-api-key", "bearer"] = "x-api-key"
+    """The header that carries `api_key`."""
+    allow_hosts: tuple[str, ...] = ("api.anthropic.com",)
+    """Hosts that a client's own login may go to (kind `passthrough`)."""
+    models: tuple[str, ...] = ("*",)
+    """Patterns of the models it serves."""
+    withhold_betas: tuple[str, ...] = ()
+    """Values of `anthropic-beta` that are not sent on (kind `anthropic`)."""
+    ca: str | None = None
+    """A PEM file with further certificate authorities for this upstream."""
+    recordings: str | None = None
+    """Folder of recordings (kind `replay`)."""
+    delays: Literal["none", "recorded"] = "none"
+    """Timing of replayed streams (kind `replay`)."""
+    pace_ms: float = 0.0
+    """Time between simulated events (kind `sim`)."""
+
+
+class Models(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Names of models."""
+
+    aliases: dict[str, str] = {}
+    """Second names; applied on the gateway's own upstreams only."""
+
+
+class UsageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How usage is counted."""
+
+    timezone: str = "UTC"
+    """Where a day begins, as an IANA name."""
+    prices: str = ""
+    """A JSON file that overrides the shipped prices."""
+
+
+class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The process's own log, on stderr."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "text", "json"] = "auto"
+    """`auto`: text on a terminal, JSON lines elsewhere."""
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All settings."""
+
+    server: Server = Server()
+    store: Store = Store()
+    upstreams: tuple[Upstream, ...] = ()
+    """None configured: `passthrough` to Anthropic, and `anthropic` too where
+    `ANTHROPIC_API_KEY` is set."""
+    models: Models = Models()
+    usage: UsageSettings = UsageSettings()
+    log: Log = Log()

@@ -1,0 +1,1 @@
+"""Nouns everybody shares: ids, clocks, secrets, errors, usage, records of exchanges."""

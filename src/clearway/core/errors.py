@@ -1,0 +1,151 @@
+"""Everything that can go wrong, as one tree.
+
+GatewayError                     status  code
+  ClientError
+    BadRequest                      400  invalid_request
+    NotAuthenticated                401  invalid_key
+    NotAllowed                      403  not_allowed
+    NotFound                        404  not_found
+    TooLarge                        413  too_large
+    WrongHost                       421  wrong_host
+    LimitExceeded                   429  limit_exceeded
+  Unavailable
+    Overloaded                      529  overloaded
+    NoUpstream                      503  no_upstream
+  UpstreamError
+    UpstreamUnreachable             502  upstream_unreachable
+    UpstreamProtocolError           502  upstream_protocol
+    UpstreamRefusedUs               502  upstream_credential
+    UpstreamTimeout                 504  upstream_timeout
+
+`code` is a promise to clients: never renamed. `str(error)` is safe to show: it
+never holds a secret, a header's value or a body.
+"""
+
+from typing import ClassVar
+
+
+class GatewayError(Exception):
+    """An error that a client is told.
+
+    Args:
+        message: What is wrong; lower case, no full stop, names the field.
+        hint: What to do next; may be empty.
+        retry_after_s: Seconds after which trying again helps; None: it doesn't.
+    """
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal"
+
+    def __init__(self, message: str, *, hint: str = "", retry_after_s: int | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+        self.retry_after_s = retry_after_s
+
+    @property
+    def sentence(self) -> str:
+        """Message and hint as one text for a person."""
+        return f"{self}; {self.hint}" if self.hint else str(self)
+
+
+class ClientError(GatewayError):
+    """The request is at fault."""
+
+
+class BadRequest(ClientError):
+    """The request cannot be understood or asks for the impossible."""
+
+    status = 400
+    code = "invalid_request"
+
+
+class NotAuthenticated(ClientError):
+    """No credential, or one of ours that is wrong, expired or revoked."""
+
+    status = 401
+    code = "invalid_key"
+
+
+class NotAllowed(ClientError):
+    """The key is good, but not for this."""
+
+    status = 403
+    code = "not_allowed"
+
+
+class NotFound(ClientError):
+    """No such path or model here."""
+
+    status = 404
+    code = "not_found"
+
+
+class TooLarge(ClientError):
+    """A head or body over its limit."""
+
+    status = 413
+    code = "too_large"
+
+
+class WrongHost(ClientError):
+    """`Host` names somebody else (DNS rebinding)."""
+
+    status = 421
+    code = "wrong_host"
+
+
+class LimitExceeded(ClientError):
+    """A limit or budget of the key is used up."""
+
+    status = 429
+    code = "limit_exceeded"
+
+
+class Unavailable(GatewayError):
+    """Nothing is wrong with the request; it cannot be served now."""
+
+
+class Overloaded(Unavailable):
+    """Too much at once for this process."""
+
+    status = 529
+    code = "overloaded"
+
+
+class NoUpstream(Unavailable):
+    """No configured upstream may serve this request."""
+
+    status = 503
+    code = "no_upstream"
+
+
+class UpstreamError(GatewayError):
+    """The upstream failed us."""
+
+
+class UpstreamUnreachable(UpstreamError):
+    """No connection; certainly nothing was billed."""
+
+    status = 502
+    code = "upstream_unreachable"
+
+
+class UpstreamProtocolError(UpstreamError):
+    """What came was not a valid answer, or it broke off."""
+
+    status = 502
+    code = "upstream_protocol"
+
+
+class UpstreamRefusedUs(UpstreamError):
+    """The upstream refused the gateway's own credential."""
+
+    status = 502
+    code = "upstream_credential"
+
+
+class UpstreamTimeout(UpstreamError):
+    """Nothing came within the time that was given."""
+
+    status = 504
+    code = "upstream_timeout"

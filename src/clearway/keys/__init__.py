@@ -1,0 +1,1 @@
+"""Keys: their form, and the pure rules of what each may do."""

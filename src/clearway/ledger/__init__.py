@@ -1,0 +1,1 @@
+"""The ledger: exchanges, attempts, keys and spend, durable."""

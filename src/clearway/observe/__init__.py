@@ -1,0 +1,1 @@
+"""Watching: the live feed and the log."""

@@ -1,0 +1,1 @@
+"""Languages: bytes to typed values and back. No I/O."""

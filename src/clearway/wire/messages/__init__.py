@@ -1,0 +1,1 @@
+"""Anthropic's Messages format, the hub of all translation."""
