@@ -6,12 +6,15 @@ GatewayError                     status  code
     NotAuthenticated                401  invalid_key
     NotAllowed                      403  not_allowed
     NotFound                        404  not_found
+    TooSlow                         408  too_slow
     TooLarge                        413  too_large
+    HeadTooLarge                    431  head_too_large
     WrongHost                       421  wrong_host
     LimitExceeded                   429  limit_exceeded
   Unavailable
     Overloaded                      529  overloaded
     NoUpstream                      503  no_upstream
+    LedgerUnavailable               503  ledger_unavailable
   UpstreamError
     UpstreamUnreachable             502  upstream_unreachable
     UpstreamProtocolError           502  upstream_protocol
@@ -81,10 +84,24 @@ class NotFound(ClientError):
 
 
 class TooLarge(ClientError):
-    """A head or body over its limit."""
+    """A body over its limit."""
 
     status = 413
     code = "too_large"
+
+
+class HeadTooLarge(ClientError):
+    """A request head over its limits."""
+
+    status = 431
+    code = "head_too_large"
+
+
+class TooSlow(ClientError):
+    """A head or body that did not arrive in its time."""
+
+    status = 408
+    code = "too_slow"
 
 
 class WrongHost(ClientError):
@@ -117,6 +134,13 @@ class NoUpstream(Unavailable):
 
     status = 503
     code = "no_upstream"
+
+
+class LedgerUnavailable(Unavailable):
+    """What is served could not be kept, so it is not served."""
+
+    status = 503
+    code = "ledger_unavailable"
 
 
 class UpstreamError(GatewayError):

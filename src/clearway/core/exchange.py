@@ -40,6 +40,8 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     """Without the query, which can hold anything."""
     key_id: str | None = None
+    key_name: str | None = None
+    """For the live feed; the ledger has it in the key's own row."""
     client_credential: bool = False
     """True where the client brought a credential of its own."""
     run_id: str | None = None

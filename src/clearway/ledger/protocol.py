@@ -17,6 +17,11 @@ from clearway.keys.model import Key, KeyChange, KeySecret, KeySpec, NewKey
 class Journal(Protocol):
     """Where the walk tells what happens. All calls return at once."""
 
+    @property
+    def healthy(self) -> bool:
+        """False while nothing can be written: new exchanges are refused."""
+        ...
+
     def admit(self, admission: Admission) -> int:
         """Note an exchange; returns its place in the queue, for `committed`."""
         ...

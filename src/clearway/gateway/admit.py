@@ -1,0 +1,69 @@
+"""Admission: from here on an exchange is in the ledger."""
+
+import msgspec
+
+from clearway.core.errors import LedgerUnavailable
+from clearway.core.exchange import Admission
+from clearway.gateway.authenticate import Caller
+from clearway.gateway.bookkeeping import Books, Exchange
+from clearway.gateway.call import Call, Sink
+from clearway.gateway.decode import Asked
+from clearway.gateway.labels import Labels, model
+
+
+class Walk(msgspec.Struct, frozen=True):
+    """One request on its way, with all that is known of it."""
+
+    exchange: Exchange
+    call: Call
+    caller: Caller
+    asked: Asked
+    sink: Sink
+
+
+def admit(  # what is known at this moment
+    books: Books, exchange_id: str, instance_id: str, call: Call, caller: Caller, asked: Asked | None
+) -> Exchange:
+    """Note the exchange in the journal.
+
+    Args:
+        books: Where it is noted.
+        exchange_id: Its id.
+        instance_id: This process.
+        call: The request.
+        caller: Who is calling.
+        asked: What the body says; None where it was refused unread.
+
+    Raises:
+        LedgerUnavailable: It could not be kept, so it is not served.
+        Overloaded: The journal is full.
+    """
+    if not books.journal.healthy:
+        hint = "the ledger cannot be written: clearway doctor says why"
+        raise LedgerUnavailable("exchanges cannot be recorded at the moment", hint=hint, retry_after_s=5)
+    seen = Labels(call.headers)
+    return Exchange(
+        books,
+        Admission(
+            id=exchange_id,
+            instance_id=instance_id,
+            admitted_us=books.clock.now_us(),
+            wire=call.wire,
+            endpoint=call.endpoint,
+            method=call.method,
+            path=call.path,
+            key_id=caller.key.id if caller.key else None,
+            key_name=caller.key.name if caller.key else None,
+            client_credential=caller.credential != "none",
+            run_id=call.run_id,
+            session_id=seen.session_id,
+            agent_id=seen.agent_id,
+            parent_agent_id=seen.parent_agent_id,
+            client_name=seen.client_name,
+            client_version=seen.client_version,
+            client_request_id=seen.client_request_id,
+            request_model=model(asked.peek.model) if asked else None,
+            stream=asked.peek.stream if asked else None,
+            request_bytes=len(asked.body) if asked else 0,
+        ),
+    )

@@ -1,0 +1,88 @@
+"""Who is calling: before the body is read, so that strangers cost nothing.
+
+The prefix `cw-` alone makes a credential ours, wherever it stands. A foreign
+one is never looked up as a key. The credential decides who pays.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from clearway.core.errors import NotAuthenticated
+from clearway.core.usage import Billing
+from clearway.gateway.headers import is_ours
+from clearway.keys import policy
+from clearway.keys.model import Key
+from clearway.keys.secret import digest, is_wellformed
+from clearway.ledger.protocol import KeyRing
+from clearway.upstreams.protocol import Headers
+
+Credential = Literal["none", "api", "subscription"]
+"""What the client brought of its own. `subscription`: an OAuth login (`sk-ant-oat`)."""
+
+_PLACES = (b"x-clearway-key", b"x-api-key", b"authorization")
+_NEW_KEY = "ask the gateway's owner for a new one: clearway keys create NAME"
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who is calling and what they may spend."""
+
+    key: Key | None
+    credential: Credential
+
+    @property
+    def billing(self) -> Billing:
+        """Who is charged for what goes through with the client's own credential."""
+        return "plan" if self.credential == "subscription" else "billed"
+
+
+def authenticate(headers: Headers, ring: KeyRing, *, now_us: int, key_required: bool) -> Caller:
+    """Find the key and tell the kind of the client's own credential.
+
+    Args:
+        headers: The request's, names in lower case.
+        ring: The keys in force.
+        now_us: The time, for expiry.
+        key_required: A client without a key is refused, whatever else it brings.
+
+    Raises:
+        NotAuthenticated: A key of ours that is wrong, expired or revoked; no key
+            where one is required.
+    """
+    ours: dict[bytes, bytes] = {}
+    credential: Credential = "none"
+    for name, value in headers:
+        if name not in _PLACES or not value.strip():
+            continue
+        if is_ours(value):
+            ours.setdefault(name, value)
+        elif name == b"x-clearway-key":
+            raise NotAuthenticated("x-clearway-key holds no Clearway key", hint="keys begin with cw-")
+        elif credential != "subscription":
+            credential = _kind(value)
+    secret = next((ours[name] for name in _PLACES if name in ours), None)
+    if secret is None:
+        if key_required:
+            hint = "send one in x-clearway-key, x-api-key or as a bearer token; make one: clearway keys create NAME"
+            raise NotAuthenticated("this gateway needs a Clearway key for every request", hint=hint)
+        return Caller(None, credential)
+    return Caller(_find(secret, ring, now_us), credential)
+
+
+def _kind(value: bytes) -> Credential:
+    bare = value.rsplit(b" ", 1)[-1]
+    return "subscription" if bare.startswith(b"sk-ant-oat") else "api"
+
+
+def _find(value: bytes, ring: KeyRing, now_us: int) -> Key:
+    secret = value.decode("latin-1").strip().rsplit(" ", 1)[-1]
+    if not is_wellformed(secret):
+        raise NotAuthenticated("the Clearway key is mistyped: its checksum is wrong", hint="copy it again, whole")
+    found = ring.find(digest(secret))
+    if found is None:
+        raise NotAuthenticated("this Clearway key is not known here", hint=_NEW_KEY)
+    key, part = found
+    verdict = policy.judge(key, part, now_us)
+    if isinstance(verdict, policy.Deny):
+        raise NotAuthenticated(verdict.reason, hint=verdict.hint)
+    return key

@@ -1,0 +1,252 @@
+"""What is noted of one exchange, from admission to settlement, each exactly once.
+
+Writes to the journal (durable) and the feed (live). Holds numbers and labels only.
+"""
+
+from typing import Protocol
+
+import msgspec
+
+from clearway.core.clock import Clock
+from clearway.core.errors import GatewayError
+from clearway.core.exchange import Admission, AttemptEnd, AttemptStart, Measure, Outcome, Progress, Settlement
+from clearway.core.usage import Billing, Cost, Usage
+from clearway.gateway import labels
+from clearway.gateway.route import Target
+from clearway.ledger.protocol import Journal
+from clearway.limits.protocol import Reservation
+from clearway.wire.messages.errors import error_type
+from clearway.wire.messages.watch import NoWatch, Watch
+
+_PROGRESS_EVERY_S = 5.0
+
+
+class Feed(Protocol):
+    """Where people watch; never waits and never fails."""
+
+    def admitted(self, admission: Admission) -> None:
+        """An exchange was admitted."""
+        ...
+
+    def first_token(self, exchange_id: str) -> None:
+        """Its first output came."""
+        ...
+
+    def settled(self, settlement: Settlement) -> None:
+        """It is over."""
+        ...
+
+
+class Pricing(Protocol):
+    """What usage costs."""
+
+    def __call__(self, usage: Usage, model: str | None, *, at_us: int, billing: Billing) -> Cost:
+        """The cost of `usage` by `model` at a time."""
+        ...
+
+
+class Books(msgspec.Struct, frozen=True):
+    """What every exchange writes to and reads from."""
+
+    journal: Journal
+    feed: Feed
+    clock: Clock
+    price: Pricing
+
+
+class Attempt:
+    """One try at one upstream."""
+
+    __slots__ = (
+        "_books",
+        "_noted_at",
+        "billing",
+        "ended",
+        "exchange",
+        "first_byte_us",
+        "first_token_us",
+        "measured",
+        "number",
+        "reservation",
+        "response_bytes",
+        "started",
+        "status",
+        "target",
+        "upstream_request_id",
+        "watch",
+    )
+
+    def __init__(self, exchange: "Exchange", number: int, target: Target, billing: Billing, held: Reservation) -> None:
+        self._books = exchange.books
+        self.started = self._books.clock.monotonic()
+        self._noted_at = 0.0
+        self.exchange = exchange
+        self.number = number
+        self.target = target
+        self.billing = billing
+        self.reservation = held
+        self.watch: Watch = NoWatch()
+        self.status: int | None = None
+        self.first_byte_us: int | None = None
+        self.first_token_us: int | None = None
+        self.upstream_request_id: str | None = None
+        self.response_bytes = 0
+        self.measured = Measure()
+        self.ended = False
+        self._books.journal.begin(
+            AttemptStart(
+                exchange_id=exchange.id,
+                number=number,
+                upstream=target.upstream.name,
+                kind=target.upstream.kind,
+                model=labels.model(target.model),
+                started_us=self._books.clock.now_us(),
+            )
+        )
+
+    def _elapsed_us(self) -> int:
+        return int((self._books.clock.monotonic() - self.started) * 1_000_000)
+
+    def saw_head(self, status: int, request_id: str | None) -> None:
+        """The head of the answer has come."""
+        self.status = status
+        self.upstream_request_id = labels.identifier(request_id)
+        self.first_byte_us = self._elapsed_us()
+
+    def saw(self, chunk: bytes) -> None:
+        """A piece of the answer passed; never raises into the relay."""
+        self.response_bytes += len(chunk)
+        watch = self.watch
+        watch.feed(chunk)
+        if watch.has_output and self.first_token_us is None:
+            self.first_token_us = self._elapsed_us()
+            self._books.feed.first_token(self.exchange.id)
+        if watch.has_usage and not watch.whole:
+            now = self._books.clock.monotonic()
+            if not self._noted_at or now - self._noted_at >= _PROGRESS_EVERY_S:
+                self._noted_at = now
+                self._note_progress()
+
+    def _note_progress(self) -> None:
+        measure = self.measure()
+        if measure.usage is not None and not self.reservation.top_up(measure.usage.output_tokens):
+            self.exchange.budget_is_spent = True
+        self._books.journal.progress(Progress(exchange_id=self.exchange.id, number=self.number, measure=measure))
+
+    def measure(self, error: GatewayError | None = None) -> Measure:
+        """Everything that is known by now."""
+        watch = self.watch
+        usage = watch.usage()
+        cost = None
+        if usage is not None:
+            model = watch.response_model or self.target.model
+            cost = self._books.price(usage, model, at_us=self.exchange.admission.admitted_us, billing=self.billing)
+        return Measure(
+            status=self.status,
+            error_type=labels.word(watch.error_type) if error is None else error_type(error),
+            error_code=None if error is None else error.code,
+            response_model=labels.model(watch.response_model),
+            response_id=labels.identifier(watch.response_id),
+            upstream_request_id=self.upstream_request_id,
+            stop_reason=labels.word(watch.stop_reason),
+            response_bytes=self.response_bytes,
+            first_byte_us=self.first_byte_us,
+            first_token_us=self.first_token_us,
+            total_us=self._elapsed_us(),
+            usage=usage,
+            cost=cost,
+        )
+
+    def end(self, outcome: Outcome, error: GatewayError | None = None) -> None:
+        """The try is over; later calls do nothing."""
+        if self.ended:
+            return
+        self.ended = True
+        self.watch.close()
+        self.measured = measure = self.measure(error)
+        if measure.usage is None and outcome != "ok":
+            self.reservation.release()
+        else:
+            self.reservation.settle(measure.usage, measure.cost)
+        self._books.journal.end(
+            AttemptEnd(
+                exchange_id=self.exchange.id,
+                number=self.number,
+                ended_us=self._books.clock.now_us(),
+                outcome=outcome,
+                measure=measure,
+            )
+        )
+
+
+class Exchange:
+    """One request and all that answers it."""
+
+    __slots__ = ("_place", "_started", "admission", "attempt", "attempts", "books", "budget_is_spent", "id", "settled")
+
+    def __init__(self, books: Books, admission: Admission) -> None:
+        self.books = books
+        self.admission = admission
+        self.id = admission.id
+        self.attempts = 0
+        self.attempt: Attempt | None = None
+        self.settled = False
+        self.budget_is_spent = False
+        self._started = books.clock.monotonic()
+        self._place = books.journal.admit(admission)
+        books.feed.admitted(admission)
+
+    def begin(self, target: Target, billing: Billing, held: Reservation) -> Attempt:
+        """The next try."""
+        self.attempts += 1
+        self.attempt = Attempt(self, self.attempts, target, billing, held)
+        return self.attempt
+
+    def settle(self, outcome: Outcome, error: GatewayError | None = None, *, status: int | None = None) -> None:
+        """The exchange is over; later calls do nothing.
+
+        Its measure is the last attempt's, with durations counted from admission.
+
+        Args:
+            outcome: How it ended.
+            error: Why, where the reason is ours to tell.
+            status: What the client is answered, where that is not the upstream's.
+        """
+        if self.settled:
+            return
+        self.settled = True
+        last = self.attempt
+        total_us = int((self.books.clock.monotonic() - self._started) * 1_000_000)
+        if last is None:
+            measure = Measure(
+                status=status,
+                error_type=None if error is None else error_type(error),
+                error_code=None if error is None else error.code,
+                total_us=total_us,
+            )
+        else:
+            last.end(outcome, error)
+            before_us = int((last.started - self._started) * 1_000_000)
+            seen = last.measured
+            measure = msgspec.structs.replace(
+                seen,
+                status=seen.status if status is None else status,
+                first_byte_us=None if seen.first_byte_us is None else before_us + seen.first_byte_us,
+                first_token_us=None if seen.first_token_us is None else before_us + seen.first_token_us,
+                total_us=total_us,
+            )
+        settlement = Settlement(
+            exchange_id=self.id,
+            ended_us=self.books.clock.now_us(),
+            outcome=outcome,
+            upstream=None if last is None else last.target.upstream.name,
+            kind=None if last is None else last.target.upstream.kind,
+            attempts=self.attempts,
+            measure=measure,
+        )
+        self.books.journal.settle(settlement)
+        self.books.feed.settled(settlement)
+
+    async def committed(self) -> bool:
+        """Wait until the admission is durable: before the last bytes go out."""
+        return await self.books.journal.committed(self._place)

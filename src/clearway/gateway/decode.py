@@ -1,0 +1,67 @@
+"""What a request asks for, read from the bytes that will be forwarded."""
+
+import msgspec
+
+from clearway.core.errors import BadRequest, GatewayError
+from clearway.gateway.headers import first
+from clearway.upstreams.protocol import Headers
+from clearway.wire.body import Peek, Unreadable, peek, replace_model
+from clearway.wire.encoding import decode_body
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A request's body and what it says."""
+
+    body: bytes | bytearray
+    """As it was sent."""
+    plain: bytes | bytearray
+    """Decoded where it was compressed; the same object as `body` otherwise."""
+    peek: Peek
+    readable: bool
+    """False where the body could not be read and is relayed for what it is."""
+
+    def with_model(self, model: str, headers: list[tuple[bytes, bytes]]) -> bytes | bytearray:
+        """The body with another model: that one value changed and nothing else.
+
+        A compressed body is sent on decoded then, and `content-encoding` is taken
+        out of `headers`.
+        """
+        if model == self.peek.model:
+            return self.body
+        if self.plain is not self.body:
+            headers[:] = [field for field in headers if field[0] != b"content-encoding"]
+        return replace_model(self.plain, model)
+
+
+def decode(body: bytes | bytearray, headers: Headers, *, max_body: int, strict: bool) -> Asked:
+    """Read what is needed of a Messages request.
+
+    Args:
+        body: As it was sent.
+        headers: The request's.
+        max_body: The most bytes that a compressed body may become.
+        strict: False: a body that cannot be read is not ours to judge (a client
+            without a key on a passthrough upstream; the provider decides).
+
+    Raises:
+        BadRequest: The body cannot be read, or says something twice.
+        TooLarge: It becomes too large when decoded.
+    """
+    codings = first(headers, b"content-encoding")
+    plain = body
+    try:
+        if codings:
+            plain = decode_body(body, codings, max_body)
+        seen = peek(plain)
+    except BadRequest as error:
+        if strict or not _is_unreadable(error, compressed=plain is body and bool(codings)):
+            raise
+        return Asked(body, plain, Peek(), readable=False)
+    if strict and seen.model is None:
+        raise BadRequest("model is missing", hint="name a model, e.g. claude-sonnet-5-5")
+    return Asked(body, plain, seen, readable=True)
+
+
+def _is_unreadable(error: GatewayError, *, compressed: bool) -> bool:
+    # A decision that stands there twice is refused for everybody.
+    return compressed or isinstance(error, Unreadable)

@@ -1,0 +1,107 @@
+"""Which header fields go on, in each direction. The table of `design.md` section 4.
+
+Everything else goes on as it came, in its order, the client's user agent included.
+Sources: RFC 9110 section 7.6.1 (hop-by-hop), RFC 7239 (`forwarded`), and the
+response headers of the real API as recorded (read 2026-11-21).
+"""
+
+from clearway.keys.secret import looks_ours
+from clearway.upstreams.protocol import Headers
+
+_HOP = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+_NEVER_SENT = _HOP | {b"host", b"content-length", b"expect", b"cookie", b"forwarded", b"via", b"x-real-ip"}
+_NEVER_SENT_PREFIXES = (b"x-forwarded-", b"x-clearway-", b"proxy-")
+CREDENTIALS = frozenset({b"authorization", b"x-api-key"})
+"""The fields in which a client's credential travels."""
+
+_FORWARDING = (b"forwarded", b"x-real-ip", b"cf-connecting-ip", b"true-client-ip")
+
+# The account behind the gateway's own credential, and the path to it.
+_ACCOUNT = frozenset(
+    {b"anthropic-organization-id", b"anthropic-workspace-id", b"set-cookie", b"server", b"via", b"cf-ray", b"alt-svc"}
+)
+_ACCOUNT_PREFIXES = (
+    b"anthropic-ratelimit-",
+    b"anthropic-priority-",
+    b"anthropic-fast-",
+    b"cf-",
+    b"x-envoy-",
+    b"x-clearway-",
+)
+
+
+def was_forwarded(headers: Headers) -> bool:
+    """True where a proxy says that it stands in between: loopback proves nothing then."""
+    return any(name in _FORWARDING or name.startswith(b"x-forwarded-") for name, _ in headers)
+
+
+def is_ours(value: bytes) -> bool:
+    """True for a value that is one of our keys, bare or behind a scheme (`Bearer`)."""
+    if b"cw-" not in value:
+        return False
+    text = value.decode("latin-1").strip()
+    return looks_ours(text) or looks_ours(text.partition(" ")[2].strip())
+
+
+def _named_by_connection(headers: Headers) -> set[bytes]:
+    return {
+        token.strip().lower() for name, value in headers if name == b"connection" for token in value.split(b",")
+    } - {b"close", b"keep-alive"}
+
+
+def outbound(headers: Headers, *, keep_credential: bool, identity: bool) -> list[tuple[bytes, bytes]]:
+    """The fields of a request that go to the upstream.
+
+    Args:
+        headers: As the client sent them, names in lower case.
+        keep_credential: The client's own credential goes along (passthrough).
+        identity: Ask for an uncompressed answer, because it is watched.
+    """
+    named = _named_by_connection(headers)
+    sent = [
+        (name, value)
+        for name, value in headers
+        if name not in _NEVER_SENT
+        and not name.startswith(_NEVER_SENT_PREFIXES)
+        and name not in named
+        and not (identity and name == b"accept-encoding")
+        and (keep_credential or name not in CREDENTIALS)
+        and not is_ours(value)
+    ]
+    if identity:
+        sent.append((b"accept-encoding", b"identity"))
+    return sent
+
+
+def returned(headers: Headers, *, everything: bool) -> list[tuple[bytes, bytes]]:
+    """The fields of an answer that go to the client.
+
+    Args:
+        headers: As the upstream sent them, names in lower case.
+        everything: Passthrough: the account is the client's own.
+    """
+    named = _named_by_connection(headers)
+    return [
+        (name, value)
+        for name, value in headers
+        if name not in _HOP
+        and name not in named
+        and (everything or (name not in _ACCOUNT and not name.startswith(_ACCOUNT_PREFIXES)))
+    ]
+
+
+def first(headers: Headers, name: bytes) -> str | None:
+    """The first value of a field, or None."""
+    return next((value.decode("latin-1") for field, value in headers if field == name), None)

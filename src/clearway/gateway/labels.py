@@ -1,0 +1,91 @@
+"""What may be kept of a request's and an answer's text: short labels of known form.
+
+Headers and bodies can hold anything, secrets in the wrong place included. Only a
+value that fits a narrow pattern, and does not look like a credential, is kept.
+"""
+
+import re
+
+from clearway.upstreams.protocol import Headers
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{5,79}")
+_UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
+_AGENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{3,63}")
+_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@\[\]+-]{0,127}")
+_WORD = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_PRODUCT = re.compile(r"([A-Za-z][A-Za-z0-9._-]{1,39})(?:/| )v?([0-9][0-9A-Za-z.+-]{0,31})")
+_CREDENTIAL = re.compile(
+    r"(?i)^(?:sk|cw|pk|rk|ghp|gho|ghs|github_pat|glpat|xox[a-z]|akia|asia|aiza|ey[a-z0-9])[-_a-z0-9]|secret|token|passw"
+)
+
+
+def _fit(pattern: re.Pattern[str], value: str | None) -> str | None:
+    if value is None or not pattern.fullmatch(value) or _CREDENTIAL.search(value):
+        return None
+    return value
+
+
+def model(value: str | None) -> str | None:
+    """A model's name, or None where it is none."""
+    return _fit(_MODEL, value)
+
+
+def identifier(value: str | None) -> str | None:
+    """A request, message or response id."""
+    return _fit(_ID, value)
+
+
+def word(value: str | None) -> str | None:
+    """A lower-case word of a known vocabulary: `overloaded_error`, `end_turn`."""
+    return value if value is not None and _WORD.fullmatch(value) else None
+
+
+class Labels:
+    """The labels of one request's headers.
+
+    Source of the names: Claude Code 2.1.329 as measured (`x-claude-code-*`), the
+    official SDKs (`user-agent`, `x-client-request-id`).
+    """
+
+    __slots__ = (
+        "agent_id",
+        "client_name",
+        "client_request_id",
+        "client_version",
+        "parent_agent_id",
+        "session_id",
+    )
+
+    def __init__(self, headers: Headers) -> None:
+        self.session_id: str | None = None
+        self.agent_id: str | None = None
+        self.parent_agent_id: str | None = None
+        self.client_name: str | None = None
+        self.client_version: str | None = None
+        self.client_request_id: str | None = None
+        for name, value in headers:
+            if name == b"user-agent":
+                self.client_name, self.client_version = _client(value.decode("latin-1"))
+            elif name == b"x-client-request-id":
+                self.client_request_id = _fit(_UUID, value.decode("latin-1"))
+            elif name.startswith(b"x-claude-code-"):
+                self._claude_code(name, value.decode("latin-1"))
+
+    def _claude_code(self, name: bytes, value: str) -> None:
+        match name:
+            case b"x-claude-code-session-id":
+                self.session_id = _fit(_UUID, value)
+            case b"x-claude-code-agent-id":
+                self.agent_id = _fit(_AGENT, value)
+            case b"x-claude-code-parent-agent-id":
+                self.parent_agent_id = _fit(_AGENT, value)
+            case _:
+                pass
+
+
+def _client(agent: str) -> tuple[str | None, str | None]:
+    """Name and version of a `user-agent`: its first product."""
+    found = _PRODUCT.match(agent)
+    if found is None or _CREDENTIAL.search(found[1]) or _CREDENTIAL.search(found[2]):
+        return None, None
+    return found[1], found[2]

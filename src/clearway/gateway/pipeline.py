@@ -1,0 +1,126 @@
+"""The walk of a request, step by step.
+
+authenticate -> read -> decode -> admit -> route -> reserve -> send -> relay + watch -> settle.
+Each step is a file beside this one; the way back of an error is at the end.
+"""
+
+import asyncio
+
+import msgspec
+import structlog
+
+from clearway.core.errors import GatewayError, LimitExceeded, NotAuthenticated
+from clearway.core.exchange import Outcome
+from clearway.core.ids import IdMaker
+from clearway.gateway.admit import Walk, admit
+from clearway.gateway.authenticate import Caller, authenticate
+from clearway.gateway.bookkeeping import Books, Exchange
+from clearway.gateway.call import Call, ClientGone, Sink
+from clearway.gateway.decode import Asked, decode
+from clearway.gateway.headers import was_forwarded
+from clearway.gateway.models import ModelList
+from clearway.gateway.relay import EXCHANGE_HEADER, outcome_of
+from clearway.gateway.route import Router
+from clearway.gateway.send import Sender
+from clearway.ledger.protocol import KeyRing
+from clearway.limits.protocol import Limiter
+from clearway.wire.body import Peek
+from clearway.wire.messages.errors import render
+
+log = structlog.get_logger()
+
+_READ = frozenset({"messages", "count_tokens"})
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the walk needs to know of the configuration."""
+
+    instance_id: str
+    key_required: bool
+    """Every request needs a key (off loopback, or behind a proxy)."""
+    max_body: int
+    heartbeat_s: float
+
+
+class Gateway:
+    """Walks requests. One for the process; all state of a request is in its `Exchange`."""
+
+    def __init__(  # the one place where the parts meet
+        self, settings: Settings, *, router: Router, ring: KeyRing, books: Books, limiter: Limiter, ids: IdMaker
+    ) -> None:
+        self._settings = settings
+        self._router = router
+        self._ring = ring
+        self._books = books
+        self._ids = ids
+        self._sender = Sender(limiter, settings.heartbeat_s)
+        self._models = ModelList(router, limiter, books.clock)
+
+    async def serve(self, call: Call, sink: Sink) -> None:
+        """Answer one request, whatever happens. Raises CancelledError only."""
+        exchange_id = self._ids.new()
+        exchange: Exchange | None = None
+        try:
+            caller = self._authenticate(call)
+            try:
+                asked = await self._read(call, caller)
+            except GatewayError as error:
+                exchange = self._admit(exchange_id, call, caller, None)
+                await self._refuse(exchange, error, exchange_id, sink)
+                return
+            exchange = self._admit(exchange_id, call, caller, asked)
+            await self._walk(Walk(exchange, call, caller, asked, sink))
+        except GatewayError as error:
+            await self._refuse(exchange, error, exchange_id, sink)
+        except ClientGone:
+            _settle(exchange, "client_closed")
+        except asyncio.CancelledError:
+            _settle(exchange, "client_closed" if sink.gone else "interrupted")
+            raise
+        except Exception:  # the boundary: one exchange fails, the process goes on
+            log.exception("exchange_failed", exchange_id=exchange_id)
+            hint = f"the gateway's log has more under {exchange_id}"
+            await self._refuse(exchange, GatewayError("something went wrong here", hint=hint), exchange_id, sink)
+
+    def _authenticate(self, call: Call) -> Caller:
+        required = self._settings.key_required or was_forwarded(call.headers)
+        return authenticate(call.headers, self._ring, now_us=self._books.clock.now_us(), key_required=required)
+
+    async def _read(self, call: Call, caller: Caller) -> Asked:
+        body = await call.body()
+        if call.endpoint not in _READ:
+            return Asked(body, body, Peek(), readable=True)
+        strict = self._router.needs_reading(caller)
+        return decode(body, call.headers, max_body=self._settings.max_body, strict=strict)
+
+    def _admit(self, exchange_id: str, call: Call, caller: Caller, asked: Asked | None) -> Exchange:
+        return admit(self._books, exchange_id, self._settings.instance_id, call, caller, asked)
+
+    async def _walk(self, walk: Walk) -> None:
+        targets = self._router.candidates(walk.caller, walk.call.endpoint, walk.asked.peek.model)
+        if walk.call.endpoint == "models" and self._models.answers(walk.call, targets):
+            await self._models.serve(walk, targets)
+        else:
+            await self._sender.send(walk, targets)
+
+    @staticmethod
+    async def _refuse(exchange: Exchange | None, error: GatewayError, exchange_id: str, sink: Sink) -> None:
+        if exchange is not None:
+            exchange.settle(outcome_of(error), error, status=None if sink.started else error.status)
+        if isinstance(error, NotAuthenticated):
+            log.info("not_authenticated", reason=error.code, exchange_id=exchange_id)
+        if not sink.started:
+            status, headers, body = render(error, exchange_id)
+            await sink.start(status, [*headers, (EXCHANGE_HEADER, exchange_id.encode())])
+            await sink.finish(body)
+        elif isinstance(error, LimitExceeded):
+            await sink.finish(b"event: error\ndata: " + render(error, exchange_id)[2] + b"\n\n")
+        else:
+            # Claude Code retries a cut stream cleanly; after an error event it asks
+            # again without streaming and pays twice (measured with 2.1.329).
+            sink.cut()
+
+
+def _settle(exchange: Exchange | None, outcome: Outcome) -> None:
+    if exchange is not None:
+        exchange.settle(outcome)

@@ -1,0 +1,190 @@
+"""Bytes from the upstream to the client, as they come, with a watch beside them.
+
+Never in the way: a watch that fails is dropped and the relay goes on. Back-pressure
+is end to end: while the client does not read, `sink.write` waits, `reply.read` is
+not called, and the upstream's socket is not read.
+"""
+
+import asyncio
+import zlib
+
+import structlog
+
+from clearway.core.errors import GatewayError, LimitExceeded, UpstreamError, UpstreamProtocolError, UpstreamRefusedUs
+from clearway.core.exchange import Endpoint, Outcome
+from clearway.gateway.bookkeeping import Attempt, Exchange
+from clearway.gateway.call import Sink
+from clearway.gateway.headers import first, returned
+from clearway.upstreams.protocol import Headers, Reply
+from clearway.wire.encoding import Inflater
+from clearway.wire.messages.watch import BODY_LIMIT, PING, BodyWatch, NoWatch, StreamWatch, Watch
+
+log = structlog.get_logger()
+
+_OWN_CREDENTIAL_REFUSED = frozenset({401, 402, 403})
+_METERED: frozenset[Endpoint] = frozenset({"messages"})
+_CLIENT_ERROR, _TOO_MANY, _SERVER_ERROR = 400, 429, 500
+EXCHANGE_HEADER = b"x-clearway-exchange"
+"""Tells the client the exchange's id, for `clearway show`."""
+
+
+def watch_for(endpoint: Endpoint, headers: Headers) -> Watch:
+    """The watch that fits an answer."""
+    kind = (first(headers, b"content-type") or "").partition(";")[0].strip().lower()
+    if endpoint not in _METERED or kind not in ("text/event-stream", "application/json"):
+        return NoWatch()
+    return StreamWatch() if kind == "text/event-stream" else BodyWatch()
+
+
+class Relay:
+    """Takes one answer to one client.
+
+    Args:
+        heartbeat_s: Silence in a stream after which a `ping` is sent.
+    """
+
+    def __init__(self, exchange: Exchange, attempt: Attempt, sink: Sink, *, heartbeat_s: float) -> None:
+        self._exchange = exchange
+        self._attempt = attempt
+        self._sink = sink
+        self._heartbeat_s = heartbeat_s
+        self._inflater: Inflater | None = None
+
+    async def run(self, reply: Reply) -> None:
+        """Relay the whole answer; settled before its last bytes go out.
+
+        Raises:
+            UpstreamRefusedUs: The upstream refused the gateway's own credential
+                (nothing has been sent to the client).
+            UpstreamError: It failed; the sink says whether the head was sent.
+        """
+        attempt = self._attempt
+        attempt.saw_head(reply.status, first(reply.headers, b"request-id") or first(reply.headers, b"x-request-id"))
+        pays = attempt.target.upstream.pays
+        if pays == "gateway" and reply.status in _OWN_CREDENTIAL_REFUSED:
+            raise self._refused(reply.status)
+        self._set_watch(reply.headers)
+        headers = returned(reply.headers, everything=pays == "client")
+        headers.append((EXCHANGE_HEADER, self._exchange.id.encode()))
+        await self._sink.start(reply.status, headers)
+        beats = isinstance(attempt.watch, StreamWatch) and self._inflater is None
+        beat = _Heartbeat(attempt, self._sink, self._heartbeat_s) if beats else None
+        try:
+            await self._pump(reply, beat)
+        finally:
+            if beat is not None:
+                beat.stop()
+
+    def _refused(self, status: int) -> UpstreamRefusedUs:
+        name = self._attempt.target.upstream.name
+        log.warning("upstream_refused_credential", upstream=name, status=status, exchange_id=self._exchange.id)
+        hint = "the owner of the gateway must look at its api_key; the client's request is not at fault"
+        return UpstreamRefusedUs(f"the upstream {name} refused the gateway's own credential ({status})", hint=hint)
+
+    def _set_watch(self, headers: Headers) -> None:
+        watch = watch_for(self._exchange.admission.endpoint, headers)
+        coding = (first(headers, b"content-encoding") or "identity").strip().lower()
+        if coding in ("gzip", "deflate"):
+            self._inflater = Inflater(BODY_LIMIT)
+        elif coding != "identity":
+            log.warning("answer_not_metered", reason="content-encoding", exchange_id=self._exchange.id)
+            watch = NoWatch()
+        self._attempt.watch = watch
+
+    async def _pump(self, reply: Reply, beat: "_Heartbeat | None") -> None:
+        sink = self._sink
+        try:
+            chunk = b""
+            while not reply.ended:
+                chunk = await reply.read()
+                self._look(chunk)
+                if reply.ended:
+                    break
+                if self._attempt.watch.whole and not self._exchange.settled:
+                    await self._settle()
+                if chunk:
+                    await sink.write(chunk)
+                    if beat is not None:
+                        beat.wrote()
+        except UpstreamProtocolError:
+            if self._exchange.settled:
+                # All that counts had passed; still, what was cut is cut.
+                sink.cut()
+                return
+            raise
+        if self._is_short():
+            raise UpstreamProtocolError("the stream ended without its message_stop")
+        await self._settle()
+        await sink.finish(chunk)
+
+    def _look(self, chunk: bytes) -> None:
+        attempt = self._attempt
+        try:
+            if self._inflater is None:
+                attempt.saw(chunk)
+            else:
+                size = attempt.response_bytes + len(chunk)
+                attempt.saw(self._inflater.feed(chunk))
+                attempt.response_bytes = size
+        except (ValueError, TypeError, LookupError, zlib.error):
+            log.exception("watch_failed", exchange_id=self._exchange.id)
+            attempt.watch = NoWatch()
+        if self._exchange.budget_is_spent and not self._exchange.settled:
+            raise LimitExceeded("the budget was used up while this answer was running")
+
+    async def _settle(self) -> None:
+        self._exchange.settle(self._outcome())
+        # What a client received whole is in the ledger after any kill.
+        await self._exchange.committed()
+
+    def _is_short(self) -> bool:
+        """A stream that ended in good order, but without its last event."""
+        watch = self._attempt.watch
+        if not isinstance(watch, StreamWatch) or (self._attempt.status or 0) >= _CLIENT_ERROR:
+            return False
+        watch.close()
+        return not (watch.whole or watch.error_type or watch.lost)
+
+    def _outcome(self) -> Outcome:
+        status = self._attempt.status or 0
+        if status >= _SERVER_ERROR or status == _TOO_MANY:
+            return "upstream_error"
+        broke = status < _CLIENT_ERROR and self._attempt.watch.error_type is not None
+        return "upstream_error" if broke else "ok"
+
+
+class _Heartbeat:
+    """Fills the silence of a stream. One timer, armed anew only when it rings."""
+
+    __slots__ = ("_attempt", "_last", "_loop", "_sink", "_timer", "_wait_s")
+
+    def __init__(self, attempt: Attempt, sink: Sink, wait_s: float) -> None:
+        self._attempt = attempt
+        self._sink = sink
+        self._wait_s = wait_s
+        self._loop = asyncio.get_running_loop()
+        self._last = self._loop.time()
+        self._timer = self._loop.call_later(wait_s, self._ring)
+
+    def wrote(self) -> None:
+        """Something went to the client."""
+        self._last = self._loop.time()
+
+    def _ring(self) -> None:
+        due = self._last + self._wait_s
+        if self._loop.time() >= due:
+            # Between events only; a client that reads slowly is not silent.
+            if self._attempt.watch.at_boundary and not self._attempt.ended:
+                self._sink.nudge(PING)
+            self.wrote()
+            due = self._last + self._wait_s
+        self._timer = self._loop.call_at(due, self._ring)
+
+    def stop(self) -> None:
+        """The stream is over."""
+        self._timer.cancel()
+
+
+def outcome_of(error: GatewayError) -> Outcome:
+    """How an exchange that ended in `error` is told."""
+    return "upstream_error" if isinstance(error, UpstreamError) else "denied"

@@ -1,0 +1,117 @@
+"""Which upstreams may answer, in order. The credential decides, and nothing crosses."""
+
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+
+import msgspec
+
+from clearway.core.errors import NotAllowed, NotAuthenticated, NotFound, NoUpstream
+from clearway.core.exchange import Endpoint
+from clearway.gateway.authenticate import Caller
+from clearway.keys import policy
+from clearway.upstreams.protocol import Pays, Upstream
+
+OWN_ENDPOINTS: frozenset[Endpoint] = frozenset({"messages", "count_tokens", "models"})
+"""What passes with the gateway's own credential: each is metered or free. Other
+paths reach the whole workspace behind that credential (default deny)."""
+
+
+class Target(msgspec.Struct, frozen=True):
+    """An upstream and the model it is asked for."""
+
+    upstream: Upstream
+    model: str | None
+
+
+class Router:
+    """Knows the configured upstreams and aliases."""
+
+    def __init__(self, upstreams: Sequence[Upstream], aliases: Mapping[str, str]) -> None:
+        self.upstreams = tuple(upstreams)
+        self.aliases = dict(aliases)
+
+    def needs_reading(self, caller: Caller) -> bool:
+        """False where a body that cannot be read may go on: a client that pays for
+        itself, without a key of ours.
+        """
+        return caller.key is not None or not any(
+            self._suits(upstream, caller) == "client" for upstream in self.upstreams
+        )
+
+    def candidates(self, caller: Caller, endpoint: Endpoint, model: str | None) -> list[Target]:
+        """The upstreams to try, in configured order.
+
+        Raises:
+            NotAuthenticated: The caller brought nothing that could pay.
+            NotAllowed: The key may not use the endpoint, the model or the upstream.
+            NotFound: No upstream serves the model or the endpoint.
+            NoUpstream: None is configured for this kind of credential.
+        """
+        self._judge(caller, endpoint)
+        suiting = [upstream for upstream in self.upstreams if self._suits(upstream, caller)]
+        if not suiting:
+            raise self._nobody(caller)
+        open_ones = [upstream for upstream in suiting if endpoint in OWN_ENDPOINTS or upstream.pays == "client"]
+        if not open_ones:
+            hint = "with the gateway's own credential only /v1/messages, /v1/messages/count_tokens and /v1/models pass"
+            raise NotFound("this path is not served here", hint=hint)
+        targets = [Target(upstream, self._model_for(upstream, model)) for upstream in open_ones]
+        serving = [target for target in targets if _serves(target)]
+        if not serving:
+            raise NotFound(f"no upstream serves the model {_shown(model)}", hint="GET /v1/models lists what there is")
+        return self._allowed(serving, caller, model)
+
+    def _model_for(self, upstream: Upstream, model: str | None) -> str | None:
+        if model is None or upstream.pays == "client":
+            return model
+        return self.aliases.get(model, model)
+
+    @staticmethod
+    def _judge(caller: Caller, endpoint: Endpoint) -> None:
+        if caller.key is not None:
+            verdict = policy.may(caller.key, endpoint=endpoint)
+            if isinstance(verdict, policy.Deny):
+                raise NotAllowed(verdict.reason, hint=verdict.hint)
+
+    @staticmethod
+    def _allowed(targets: list[Target], caller: Caller, asked: str | None) -> list[Target]:
+        if caller.key is None:
+            return targets
+        verdicts = [
+            (target, policy.may(caller.key, models=(asked, target.model), upstream=target.upstream.name))
+            for target in targets
+        ]
+        allowed = [target for target, verdict in verdicts if isinstance(verdict, policy.Allow)]
+        if not allowed:
+            refusal = next(verdict for _, verdict in verdicts if isinstance(verdict, policy.Deny))
+            raise NotAllowed(refusal.reason, hint=refusal.hint)
+        return allowed
+
+    @staticmethod
+    def _suits(upstream: Upstream, caller: Caller) -> Pays | None:
+        """Who pays if this upstream serves this caller; None: it may not."""
+        match upstream.pays:
+            case "client":
+                return "client" if caller.credential != "none" else None
+            case "gateway":
+                return "gateway" if caller.credential == "none" and caller.key is not None else None
+            case "nobody":
+                return "nobody"
+
+    def _nobody(self, caller: Caller) -> NotAuthenticated | NoUpstream:
+        if caller.credential != "none":
+            hint = "configure an upstream of kind passthrough, or send a Clearway key alone"
+            return NoUpstream("no upstream takes a client's own credential", hint=hint)
+        if caller.key is None:
+            hint = "sign in to your client, or send a Clearway key: clearway keys create NAME"
+            return NotAuthenticated("the request carries no credential", hint=hint)
+        hint = "set ANTHROPIC_API_KEY for the gateway, or configure an upstream of kind anthropic"
+        return NoUpstream("a Clearway key came alone, and no upstream has a credential of the gateway's own", hint=hint)
+
+
+def _serves(target: Target) -> bool:
+    return target.model is None or any(fnmatchcase(target.model, pattern) for pattern in target.upstream.models)
+
+
+def _shown(model: str | None) -> str:
+    return repr((model or "")[:80])

@@ -1,0 +1,38 @@
+"""One message of the live feed, as it goes to everybody who watches.
+
+Each line of `GET /feed` on the control socket is one `Update` as JSON; an empty
+line is a heartbeat. Written by the gateway, read by `clearway log --follow`.
+"""
+
+from contextlib import AbstractContextManager
+from typing import Literal, Protocol
+
+import msgspec
+
+from clearway.ledger.protocol import ExchangeRow
+
+What = Literal["admitted", "first_token", "settled"]
+
+
+class Update(msgspec.Struct, frozen=True, kw_only=True):
+    """What just happened to one exchange."""
+
+    what: What
+    exchange: ExchangeRow
+    """The exchange as it is known at this moment; whole once it is settled."""
+
+
+class Subscription(Protocol):
+    """One who watches."""
+
+    async def next(self, wait_s: float) -> list[Update]:
+        """The updates since the last call; an empty list after `wait_s` without any."""
+        ...
+
+
+class Subscriptions(Protocol):
+    """Where one can begin to watch."""
+
+    def subscribe(self) -> AbstractContextManager[Subscription]:
+        """Watch from now on, until the context is left."""
+        ...

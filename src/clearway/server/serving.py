@@ -1,0 +1,76 @@
+"""Running the ASGI application on uvicorn, until somebody says stop."""
+
+import contextlib
+import signal
+import socket
+from collections.abc import Generator
+
+import uvicorn
+
+from clearway.server.app import Asgi
+from clearway.server.guard import Guard
+
+_KEEP_ALIVE_S = 75
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's, with our own handling of signals."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """SIGTERM and SIGINT: drain. Again: stop at once."""
+        handled = (signal.SIGTERM, signal.SIGINT)
+        before = {number: signal.signal(number, self.handle_exit) for number in handled}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def handle_exit(self, sig: int, frame: object) -> None:  # noqa: ARG002  # the signature of handlers
+        """The first signal drains, the second ends."""
+        if self.should_exit:
+            self.force_exit = True
+        self.should_exit = True
+
+
+class Serving:
+    """One application on some sockets."""
+
+    def __init__(self, app: Asgi, sockets: list[socket.socket], *, drain_s: float) -> None:
+        self._sockets = sockets
+        self._server = _Server(
+            uvicorn.Config(
+                app,
+                http=Guard,
+                ws="none",
+                lifespan="off",
+                interface="asgi3",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                date_header=False,
+                proxy_headers=False,
+                timeout_keep_alive=_KEEP_ALIVE_S,
+                timeout_graceful_shutdown=max(1, int(drain_s)),
+                backlog=4096,
+            )
+        )
+
+    @property
+    def is_draining(self) -> bool:
+        """True once it was told to stop."""
+        return self._server.should_exit
+
+    @property
+    def is_accepting(self) -> bool:
+        """True once requests are answered."""
+        return self._server.started and not self._server.should_exit
+
+    def stop(self) -> None:
+        """Drain and end."""
+        self._server.should_exit = True
+
+    async def run(self) -> None:
+        """Serve until told to stop, then let running answers finish."""
+        await self._server.serve(sockets=self._sockets)

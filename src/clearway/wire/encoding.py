@@ -1,0 +1,110 @@
+"""Content codings: compressed bytes in, plain bytes out, never more than asked for.
+
+Bodies are decoded for reading only; what is relayed stays as it was sent.
+Source: RFC 9110 section 8.4, RFC 8878 (zstd), RFC 7932 (br); Anthropic's error
+code `request_body_too_large_after_decoding` shows that requests may be compressed.
+"""
+
+import zlib
+
+import brotli
+import zstandard
+
+from clearway.core.errors import BadRequest, TooLarge
+
+REQUEST_CODINGS = ("gzip", "deflate", "br", "zstd")
+_AUTO_HEADER = 32 + zlib.MAX_WBITS  # gzip or zlib, told apart by the first bytes
+_STEP = 1 << 20
+_ZSTD_WINDOW = 1 << 27  # the largest that RFC 8878 asks decoders to support is 8 MiB; the CLI's `--long` makes 128
+
+
+def decode_body(body: bytes | bytearray, codings: str, limit: int) -> bytes | bytearray:
+    """Undo `content-encoding`, which may list several codings.
+
+    Args:
+        body: The bytes as sent.
+        codings: The header's value, e.g. `gzip`.
+        limit: The most bytes that may come out.
+
+    Raises:
+        TooLarge: More than `limit` bytes would come out.
+        BadRequest: An unknown coding, or bytes that are not in it.
+    """
+    for coding in reversed([part.strip().lower() for part in codings.split(",")]):
+        if coding not in ("", "identity"):
+            body = _decode_one(body, coding, limit)
+    return body
+
+
+def _decode_one(body: bytes | bytearray, coding: str, limit: int) -> bytes:
+    try:
+        match coding:
+            case "gzip" | "x-gzip" | "deflate":
+                plain = _inflate(body, coding, limit)
+            case "br":
+                plain = _unbrotli(body, limit)
+            case "zstd":
+                reader = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW).stream_reader(
+                    body, read_across_frames=True
+                )
+                plain = reader.read(limit + 1)
+            case _:
+                hint = f"use one of {', '.join(REQUEST_CODINGS)}, or none"
+                raise BadRequest("content-encoding is not supported", hint=hint)
+    except (zlib.error, brotli.error, zstandard.ZstdError) as error:
+        raise BadRequest(f"the body is not valid {coding}") from error
+    if len(plain) > limit:
+        raise TooLarge(f"the decoded body is over {limit} bytes", hint="server.max_body sets the limit")
+    return plain
+
+
+def _inflate(body: bytes | bytearray, coding: str, limit: int) -> bytes:
+    out = bytearray()
+    rest = bytes(body)
+    while rest and len(out) <= limit:
+        inflater = zlib.decompressobj(_AUTO_HEADER)
+        try:
+            out += inflater.decompress(rest, limit + 1 - len(out))
+        except zlib.error:
+            # "deflate" is sent without the zlib wrapper by some clients (RFC 9110 section 8.4.1.2).
+            if coding != "deflate" or out:
+                raise
+            inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+            out += inflater.decompress(rest, limit + 1 - len(out))
+        if not inflater.eof and len(out) <= limit:
+            raise zlib.error("incomplete")
+        rest = inflater.unused_data  # a further gzip member
+    return bytes(out)
+
+
+def _unbrotli(body: bytes | bytearray, limit: int) -> bytes:
+    decoder = brotli.Decompressor()
+    out = bytearray(decoder.process(bytes(body), output_buffer_limit=_STEP))
+    while not decoder.is_finished() and len(out) <= limit:
+        more = decoder.process(b"", output_buffer_limit=_STEP)
+        if not more:
+            raise brotli.error("incomplete")
+        out += more
+    return bytes(out)
+
+
+class Inflater:
+    """Decodes a gzip or deflate answer piece by piece, for watching only.
+
+    Args:
+        limit: The most bytes that come out in all; past it nothing more comes.
+    """
+
+    __slots__ = ("_inflater", "_left")
+
+    def __init__(self, limit: int) -> None:
+        self._inflater = zlib.decompressobj(_AUTO_HEADER)
+        self._left = limit
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Plain bytes of the next piece. Raises zlib.error on bytes that are none."""
+        if self._left <= 0:
+            return b""
+        plain = self._inflater.decompress(chunk, self._left)
+        self._left -= len(plain)
+        return plain

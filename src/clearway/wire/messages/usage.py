@@ -1,0 +1,97 @@
+"""Usage on the wire of Messages, read tolerantly.
+
+Source: `Usage`, `MessageDeltaUsage` and `BetaUsage` of the `anthropic` SDK 2.x
+(read 2026-11-21). Compatible vendors leave members out, or send null or floats.
+"""
+
+from collections.abc import Mapping
+
+from clearway.core.usage import Iteration, Tokens, Usage
+
+Fields = Mapping[str, object]
+
+
+def merge(earlier: dict[str, object], later: Fields) -> None:
+    """Fold the usage of a `message_delta` into that of `message_start`, in place.
+
+    The later one is cumulative: each member that is there replaces the earlier.
+    """
+    earlier.update({name: value for name, value in later.items() if value is not None})
+
+
+def read_usage(fields: Fields, *, estimated: bool = False) -> Usage:
+    """The typed usage of a merged or plain `usage` object."""
+    details = _object(fields, "output_tokens_details")
+    tools = _object(fields, "server_tool_use")
+    counts = _tokens(fields)
+    raw = fields.get("iterations")
+    return Usage(
+        input_tokens=counts.input_tokens,
+        cache_read_tokens=counts.cache_read_tokens,
+        cache_write_5m_tokens=counts.cache_write_5m_tokens,
+        cache_write_1h_tokens=counts.cache_write_1h_tokens,
+        output_tokens=counts.output_tokens,
+        thinking_tokens=_count(details, "thinking_tokens"),
+        web_search_requests=_count(tools, "web_search_requests"),
+        web_fetch_requests=_count(tools, "web_fetch_requests"),
+        service_tier=_word(fields, "service_tier"),
+        speed=_word(fields, "speed"),
+        inference_geo=_word(fields, "inference_geo"),
+        iterations=tuple(_iteration(item) for item in raw if isinstance(item, dict)) if isinstance(raw, list) else (),
+        estimated=estimated,
+    )
+
+
+def _iteration(fields: Fields) -> Iteration:
+    counts = _tokens(fields)
+    return Iteration(
+        kind=_word(fields, "type") or "message",
+        model=_word(fields, "model"),
+        input_tokens=counts.input_tokens,
+        cache_read_tokens=counts.cache_read_tokens,
+        cache_write_5m_tokens=counts.cache_write_5m_tokens,
+        cache_write_1h_tokens=counts.cache_write_1h_tokens,
+        output_tokens=counts.output_tokens,
+    )
+
+
+def _tokens(fields: Fields) -> Tokens:
+    written = _count(fields, "cache_creation_input_tokens")
+    split = _object(fields, "cache_creation")
+    hour = _count(split, "ephemeral_1h_input_tokens")
+    five = _count(split, "ephemeral_5m_input_tokens")
+    if hour + five != written and written:
+        # The total is the later word (the split comes in message_start only);
+        # without a split all of it was written for five minutes.
+        hour = min(hour, written)
+        five = written - hour
+    return Tokens(
+        input_tokens=_count(fields, "input_tokens"),
+        cache_read_tokens=_count(fields, "cache_read_input_tokens"),
+        cache_write_5m_tokens=five,
+        cache_write_1h_tokens=hour,
+        output_tokens=_count(fields, "output_tokens"),
+    )
+
+
+def _object(fields: Fields, name: str) -> Fields:
+    value = fields.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+_MOST = 1 << 53  # beyond it a JSON number is no count
+
+
+def _count(fields: Fields, name: str) -> int:
+    value = fields.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0
+    return int(value) if 0 <= value < _MOST else 0
+
+
+_LONGEST_WORD = 64
+
+
+def _word(fields: Fields, name: str) -> str | None:
+    value = fields.get(name)
+    return value if isinstance(value, str) and 0 < len(value) <= _LONGEST_WORD else None
