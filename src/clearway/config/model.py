@@ -4,23 +4,25 @@ Sizes are in bytes and durations in seconds here; the file may say `"64MB"` or
 `"30d"` (`config/units.py`). Secrets are named by where they are, never written.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
+Bytes = Annotated[int, msgspec.Meta(ge=1, extra={"unit": "bytes"})]
+Seconds = Annotated[float, msgspec.Meta(gt=0, extra={"unit": "seconds"})]
 Kind = Literal["anthropic", "passthrough", "replay", "sim"]
 
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How long to wait for an upstream, in seconds."""
 
-    connect_s: float = 10.0
+    connect_s: Seconds = 10.0
     """For a connection, TLS included. Default 10."""
-    first_byte_s: float = 600.0
+    first_byte_s: Seconds = 600.0
     """For the head of the answer after the request was sent. Default 600."""
-    idle_s: float = 300.0
+    idle_s: Seconds = 300.0
     """Between two pieces of the answer. Default 300."""
-    total_s: float = 3600.0
+    total_s: Seconds = 3600.0
     """For the whole exchange. Default 3600."""
 
 
@@ -29,13 +31,13 @@ class Server(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     host: str = "127.0.0.1"
     """Address to listen on. Anything but loopback needs keys and `behind_proxy`. Default loopback."""
-    port: int = 8317
+    port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 8317
     """TCP port; 0 picks a free one. Default 8317."""
-    max_body: int = 64_000_000
+    max_body: Bytes = 64_000_000
     """Largest request body, compressed or not, in bytes. Default 64MB."""
-    max_buffered: int = 512_000_000
+    max_buffered: Bytes = 512_000_000
     """All request bodies held at one moment, together, in bytes. Default 512MB."""
-    max_reading: int = 256
+    max_reading: Annotated[int, msgspec.Meta(ge=1)] = 256
     """Request bodies being read at one moment. Default 256."""
     behind_proxy: bool = False
     """A reverse proxy with TLS stands in front: every request needs a key. Default false."""
@@ -45,9 +47,9 @@ class Server(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Web origins that may call `/v1/*`. Default none: no CORS headers at all."""
     data_dir: str = "~/.local/share/clearway"
     """Where the ledger, the control socket and the installation secret live (0700)."""
-    heartbeat_s: float = 15.0
+    heartbeat_s: Seconds = 15.0
     """Silence in a stream after which a `ping` is sent to the client. Default 15."""
-    drain_s: float = 600.0
+    drain_s: Annotated[float, msgspec.Meta(ge=0, extra={"unit": "seconds"})] = 600.0
     """How long running answers may go on after SIGTERM. Default 600."""
     timeouts: Timeouts = Timeouts()
 
@@ -95,7 +97,7 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Folder of recordings (kind `replay`)."""
     delays: Literal["none", "recorded"] = "none"
     """Timing of replayed streams (kind `replay`)."""
-    pace_ms: float = 0.0
+    pace_ms: Annotated[float, msgspec.Meta(ge=0)] = 0.0
     """Time between simulated events (kind `sim`)."""
 
 
@@ -119,6 +121,7 @@ class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """The process's own log, on stderr."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least severe lines that are written. Default info."""
     format: Literal["auto", "text", "json"] = "auto"
     """`auto`: text on a terminal, JSON lines elsewhere."""
 

@@ -70,8 +70,7 @@ class _Method:
 class Holders:
     """Who needs this gateway to stay."""
 
-    def __init__(self, on_last: Callable[[], None]) -> None:
-        self._on_last = on_last
+    def __init__(self) -> None:
         self.count = 0
         self.had_any = False
 
@@ -86,8 +85,6 @@ class Holders:
                 yield b"\n"
         finally:
             self.count -= 1
-            if not self.count:
-                self._on_last()
 
 
 def control_app(ledger: Ledger, feed: Subscriptions, holders: Holders, status: Callable[[], Status]) -> Starlette:

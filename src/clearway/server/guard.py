@@ -136,6 +136,13 @@ class Guard(HttpToolsProtocol):
         else:
             self._head_timer = self.loop.call_later(HEAD_S, self._check_head)
 
+    def shutdown(self) -> None:
+        """The server drains: running answers may finish; who only watches is let go."""
+        if self.is_control:
+            self.transport.close()
+        else:
+            super().shutdown()
+
     def is_slow(self) -> bool:
         """The client reads more slowly than it is written to."""
         return self.flow.write_paused

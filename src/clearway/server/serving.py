@@ -1,8 +1,10 @@
 """Running the ASGI application on uvicorn, until somebody says stop."""
 
+import asyncio
 import contextlib
 import signal
 import socket
+import threading
 from collections.abc import Generator
 
 import uvicorn
@@ -14,11 +16,25 @@ _KEEP_ALIVE_S = 75
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's, with our own handling of signals."""
+    """uvicorn's, with our own handling of signals, and events to wait for."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.accepting = asyncio.Event()
+        self.draining = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to accept."""
+        await super().startup(sockets)
+        self.accepting.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         """SIGTERM and SIGINT: drain. Again: stop at once."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
         handled = (signal.SIGTERM, signal.SIGINT)
         before = {number: signal.signal(number, self.handle_exit) for number in handled}
         try:
@@ -31,11 +47,16 @@ class _Server(uvicorn.Server):
         """The first signal drains, the second ends."""
         if self.should_exit:
             self.force_exit = True
+        self.stop()
+
+    def stop(self) -> None:
+        """Drain and end."""
         self.should_exit = True
+        self._loop.call_soon_threadsafe(self.draining.set)
 
 
 class Serving:
-    """One application on some sockets."""
+    """One application on some sockets. Made on the event loop that it runs on."""
 
     def __init__(self, app: Asgi, sockets: list[socket.socket], *, drain_s: float) -> None:
         self._sockets = sockets
@@ -58,18 +79,21 @@ class Serving:
         )
 
     @property
-    def is_draining(self) -> bool:
-        """True once it was told to stop."""
-        return self._server.should_exit
-
-    @property
     def is_accepting(self) -> bool:
-        """True once requests are answered."""
+        """True while new requests are answered."""
         return self._server.started and not self._server.should_exit
+
+    async def accepting(self) -> None:
+        """Wait until requests are answered."""
+        await self._server.accepting.wait()
+
+    async def draining(self) -> None:
+        """Wait until it was told to stop."""
+        await self._server.draining.wait()
 
     def stop(self) -> None:
         """Drain and end."""
-        self._server.should_exit = True
+        self._server.stop()
 
     async def run(self) -> None:
         """Serve until told to stop, then let running answers finish."""

@@ -1,0 +1,18 @@
+-- Posts one body again and again and prints what was done as one line of JSON.
+-- Arguments after `--`: the body's file, the key.
+function init(args)
+  local file = assert(io.open(args[1], "rb"))
+  wrk.method = "POST"
+  wrk.path = "/v1/messages"
+  wrk.body = file:read("*a")
+  file:close()
+  wrk.headers["content-type"] = "application/json"
+  wrk.headers["anthropic-version"] = "2023-06-01"
+  wrk.headers["x-api-key"] = args[2]
+end
+
+function done(summary, latency)
+  local e = summary.errors
+  io.write(string.format('{"requests":%d,"micros":%d,"p50":%d,"p99":%d,"failed":%d}\n', summary.requests,
+    summary.duration, latency:percentile(50), latency:percentile(99), e.connect + e.read + e.write + e.status + e.timeout))
+end

@@ -1,0 +1,167 @@
+"""Running one command through a gateway: find or start it, hold it, tell the account."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+
+from clearway.cli.account import tell_account
+from clearway.cli.failures import Exit, Failure, report
+from clearway.cli.remote import RemoteLedger, Unreachable, hold_gateway
+from clearway.config.load import Loaded, environment
+from clearway.config.model import Config
+from clearway.core.clock import SystemClock
+from clearway.core.ids import IdMaker
+from clearway.ledger.lock import AlreadyOwned, OwnerInfo, read_owner
+
+_START_S = 15.0
+_NOT_FOUND, _NOT_EXECUTABLE, _SIGNAL_BASE = 127, 126, 128
+_LOOPBACK = "127.0.0.1,localhost,::1"
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+_FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+_FROM_TERMINAL = (signal.SIGINT, signal.SIGQUIT)
+
+
+class _Ready(msgspec.Struct):
+    event: str
+    url: str
+
+
+def run_command(loaded: Loaded, command: list[str], *, quiet: bool) -> int:
+    """Run `command` and return its exit code.
+
+    Raises:
+        Failure: No gateway could be had, or its address must not be put in place
+            of the one that the environment names.
+    """
+    environ = environment()
+    _check_base_url(loaded.config, environ)
+    run_id = IdMaker(SystemClock()).new()
+    with _held_gateway(loaded) as (url, ledger):
+        started = time.monotonic()
+        code = _run_child(command, child_environment(environ, f"{url}/run/{run_id}"))
+        if not quiet:
+            tell_account(ledger, run_id, wall_s=time.monotonic() - started, url=url)
+    return code
+
+
+def child_environment(environ: Mapping[str, str], base_url: str) -> dict[str, str]:
+    """The command's environment: the base URL, and loopback kept out of a proxy."""
+    child = {**environ, "ANTHROPIC_BASE_URL": base_url}
+    if any(environ.get(name) or environ.get(name.lower()) for name in _PROXIES):
+        for name in ("NO_PROXY", "no_proxy"):
+            before = environ.get(name) or environ.get(name.swapcase())
+            child[name] = f"{before},{_LOOPBACK}" if before else _LOOPBACK
+    return child
+
+
+def _check_base_url(config: Config, environ: Mapping[str, str]) -> None:
+    """A login for another host must not go to ours: refuse rather than redirect it."""
+    named = environ.get("ANTHROPIC_BASE_URL")
+    if not named:
+        return
+    host = urlsplit(named).hostname or ""
+    own = {urlsplit(upstream.base_url).hostname for upstream in config.upstreams if upstream.kind == "passthrough"}
+    if host not in own and not _is_gateway(named):
+        hint = (
+            f'unset it, or configure a passthrough upstream with base_url = "https://{host}/…" '
+            f'and allow_hosts = ["{host}"]'
+        )
+        message = f"ANTHROPIC_BASE_URL is set to another host ({host}); its credential must not go elsewhere"
+        raise Failure(message, hint, Exit.REFUSED)
+
+
+def _is_gateway(url: str) -> bool:
+    """True for the address that another `clearway run` has set."""
+    parts = urlsplit(url)
+    return parts.hostname in ("127.0.0.1", "localhost", "::1") and parts.path.startswith("/run/")
+
+
+@contextlib.contextmanager
+def _held_gateway(loaded: Loaded) -> Iterator[tuple[str, RemoteLedger]]:
+    """The running gateway, or one that was started for this, held until the end."""
+    data_dir = Path(loaded.config.server.data_dir)
+    deadline = time.monotonic() + _START_S
+    starting: subprocess.Popen[bytes] | None = None
+    while True:
+        owner = _owner(data_dir)
+        if owner is not None and owner.socket and owner.url:
+            try:
+                with hold_gateway(owner.socket):
+                    yield owner.url, RemoteLedger(owner.socket)
+                    return
+            except Unreachable:
+                if time.monotonic() > deadline:
+                    raise
+        elif starting is None or starting.poll() is not None:
+            if time.monotonic() > deadline:
+                raise Failure("no gateway could be started", "see what it says: clearway serve --port 0")
+            starting = _start(loaded)
+        time.sleep(0.01)
+
+
+def _owner(data_dir: Path) -> OwnerInfo | None:
+    try:
+        return read_owner(data_dir)
+    except AlreadyOwned:
+        return None  # it is just starting, or a command holds it for a moment
+
+
+def _start(loaded: Loaded) -> subprocess.Popen[bytes]:
+    """Start a gateway of its own session: the terminal's signals are the command's."""
+    arguments = [sys.executable, "-m", "clearway", "--data-dir", loaded.config.server.data_dir]
+    if loaded.path is not None:
+        arguments += ["--config", str(loaded.path)]
+    log = Path(loaded.config.server.data_dir) / "run-gateway.log"
+    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with open(log, "wb", opener=_private) as errors:  # Path.open takes no opener
+        starting = subprocess.Popen(  # noqa: S603  # our own program
+            [*arguments, "serve", "--host", "127.0.0.1", "--port", "0", "--json", "--while-held"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            start_new_session=True,
+        )
+    if starting.stdout is None or not starting.stdout.readline():
+        code = starting.wait()
+        said = log.read_text("utf-8", "replace").strip().splitlines()
+        if code != Exit.REFUSED:  # refused: somebody else was faster, and serves us too
+            raise Failure("no gateway could be started: " + (said[-1] if said else f"it ended with {code}"))
+    return starting
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
+
+
+def _run_child(command: list[str], environ: dict[str, str]) -> int:
+    """Start the command on this terminal, pass signals on, and wait for its end."""
+    try:
+        child = subprocess.Popen(command, env=environ)  # noqa: S603  # the command that we were asked to run
+    except FileNotFoundError:
+        report(f"there is no command {command[0]}")
+        return _NOT_FOUND
+    except OSError as error:
+        report(f"{command[0]} cannot be run: {(error.strerror or 'unknown').lower()}")
+        return _NOT_EXECUTABLE
+    from_terminal = sys.stdin.isatty()
+
+    def forward(number: int, frame: object) -> None:  # noqa: ARG001  # the signature of handlers
+        # The terminal has sent these to the command already.
+        if not (from_terminal and number in _FROM_TERMINAL):
+            child.send_signal(number)
+
+    before = {number: signal.signal(number, forward) for number in (*_FORWARDED, *_FROM_TERMINAL)}
+    try:
+        code = child.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return code if code >= 0 else _SIGNAL_BASE - code

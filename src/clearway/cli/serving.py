@@ -1,0 +1,107 @@
+"""What `serve` and `demo` do around a running gateway: start, tell, wait, end."""
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator
+
+import msgspec
+
+from clearway.cli.failures import Exit, Failure
+from clearway.compose import Running, gateway
+from clearway.config.load import environment
+from clearway.config.model import Config
+from clearway.ledger.lock import AlreadyOwned
+from clearway.server.listen import CannotListen, UnsafeBind
+
+_NEVER_HELD_S = 30.0
+_LINGER_S = 2.0
+_LOOK_S = 0.1
+
+
+@contextlib.asynccontextmanager
+async def started(config: Config, *, show_first_key: bool) -> AsyncIterator[Running]:
+    """A gateway that accepts requests; drained and closed at the end.
+
+    Raises:
+        Failure: It cannot be started; says what to do.
+    """
+    try:
+        async with gateway(config, environment(), show_first_key=show_first_key) as running, _accepting(running):
+            yield running
+    except AlreadyOwned as error:
+        hint = "use that gateway, or give this one another data directory: clearway --data-dir DIR serve"
+        raise Failure(str(error), hint, Exit.REFUSED) from None
+    except UnsafeBind as error:
+        raise Failure(str(error), code=Exit.CONFIG) from None
+    except CannotListen as error:
+        raise Failure(str(error), "choose another port: clearway serve --port 0", Exit.FAILED) from None
+
+
+@contextlib.asynccontextmanager
+async def _accepting(running: Running) -> AsyncIterator[None]:
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(running.serving.run())
+            await running.serving.accepting()
+            try:
+                yield
+            finally:
+                running.serving.stop()
+    except BaseExceptionGroup as errors:
+        if len(errors.exceptions) == 1:
+            raise errors.exceptions[0] from None
+        raise
+
+
+async def serve_until_stopped(config: Config, *, as_json: bool, while_held: bool) -> None:
+    """Run a gateway until a signal comes."""
+    async with started(config, show_first_key=not as_json and sys.stdout.isatty()) as running:
+        if as_json:
+            line = msgspec.json.encode({"event": "ready", "url": running.url}).decode()
+            print(line, flush=True)  # noqa: T201  # data for the program that started us
+        else:
+            _tell(running)
+        if while_held:
+            await _until_released(running)
+        else:
+            await running.serving.draining()
+
+
+async def _until_released(running: Running) -> None:
+    """Wait until whoever needed this gateway has left, and a moment more."""
+    loop = asyncio.get_running_loop()
+    since = loop.time()
+    while running.serving.is_accepting:
+        if running.holders.count or running.feed.open_exchanges:
+            since = loop.time()
+        if loop.time() - since > (_LINGER_S if running.holders.had_any else _NEVER_HELD_S):
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LOOK_S):
+                await running.serving.draining()
+
+
+def _tell(running: Running) -> None:
+    """Say where it is and what to do next."""
+    lines = [f"Clearway listens on {running.url}", ""]
+    lines += [
+        f"  {upstream.name} ({upstream.kind}): {_WHO_PAYS[upstream.kind]}" for upstream in running.config.upstreams
+    ]
+    lines += [
+        "",
+        f"  Claude Code with your own login:  ANTHROPIC_BASE_URL={running.url} claude",
+        "  or, without changing anything:    clearway run -- claude",
+        "  watch what passes:                clearway log --follow",
+    ]
+    if running.first_key is not None:
+        lines += ["", "  The owner's key of this installation, shown only now:", f"    {running.first_key}"]
+    print("\n".join(lines), flush=True)  # noqa: T201  # for the person who started us
+
+
+_WHO_PAYS = {
+    "anthropic": "spends this gateway's credential, for clients with a Clearway key",
+    "passthrough": "passes each client's own login through, to the allowed hosts only",
+    "replay": "answers from recordings",
+    "sim": "a simulated model; nothing is spent",
+}

@@ -1,0 +1,260 @@
+"""Puts the parts together: the only file that knows every concrete class.
+
+Resources open in order and close in reverse, whatever happens in between.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
+
+import msgspec
+import structlog
+from starlette.middleware.cors import CORSMiddleware
+
+from clearway import __version__
+from clearway.config.model import Config
+from clearway.config.problems import ConfigError, Problem
+from clearway.config.secrets import resolve
+from clearway.core.clock import Clock, SystemClock
+from clearway.core.exchange import Admission, Settlement
+from clearway.core.ids import IdMaker
+from clearway.core.secret import Secret
+from clearway.core.usage import Billing, Cost, Usage
+from clearway.gateway.bookkeeping import Books, Feed, Pricing
+from clearway.gateway.pipeline import Gateway, Settings
+from clearway.gateway.route import Router
+from clearway.keys.model import KeySpec
+from clearway.ledger.instances import Instance
+from clearway.ledger.keyring import KeyCache
+from clearway.ledger.lock import DataDirLock, OwnerInfo
+from clearway.ledger.protocol import Ledger
+from clearway.ledger.store import Store
+from clearway.ledger.writer import Writer
+from clearway.limits.unlimited import Unlimited
+from clearway.observe.feed import LiveFeed
+from clearway.observe.logging import ExchangeLog
+from clearway.pricing.cost import cost
+from clearway.pricing.prices import PriceFileError, PriceList
+from clearway.server.app import App, Asgi
+from clearway.server.body import BodyRoom
+from clearway.server.control import Holders, Status, control_app
+from clearway.server.hosts import Hosts
+from clearway.server.listen import check_bind, is_loopback, listen_control, listen_tcp, raise_descriptor_limit, url_of
+from clearway.server.serving import Serving
+from clearway.upstreams.registry import Managed, Parts, build
+
+log = structlog.get_logger()
+
+
+class Running(msgspec.Struct, frozen=True, kw_only=True):
+    """A gateway whose sockets are open; `serving.run()` makes it answer."""
+
+    url: str
+    config: Config
+    instance_id: str
+    serving: Serving
+    ledger: Ledger
+    feed: LiveFeed
+    holders: Holders
+    first_key: str | None
+    """The owner key of a new data directory, to be shown once; None otherwise."""
+
+
+class _Feeds:
+    """Tells several feeds."""
+
+    def __init__(self, *feeds: Feed) -> None:
+        self._feeds = feeds
+
+    def admitted(self, admission: Admission) -> None:
+        for feed in self._feeds:
+            feed.admitted(admission)
+
+    def first_token(self, exchange_id: str) -> None:
+        for feed in self._feeds:
+            feed.first_token(exchange_id)
+
+    def settled(self, settlement: Settlement) -> None:
+        for feed in self._feeds:
+            feed.settled(settlement)
+
+
+@contextlib.asynccontextmanager
+async def gateway(config: Config, environ: Mapping[str, str], *, show_first_key: bool) -> AsyncIterator[Running]:
+    """A gateway on open sockets.
+
+    Args:
+        config: The settings in force.
+        environ: Where `{ env = … }` credentials are looked up, by the names given.
+        show_first_key: Make an owner key where there is no key at all yet; only
+            where somebody will see it.
+
+    Raises:
+        ConfigError: The settings cannot be used.
+        UnsafeBind: The address must not be listened on.
+        CannotListen: The address cannot be had.
+        AlreadyOwned: Another process owns the data directory.
+        LedgerError: The ledger cannot be opened.
+    """
+    check_bind(config.server)
+    raise_descriptor_limit()
+    clock = SystemClock()
+    ids = IdMaker(clock)
+    data_dir = Path(config.server.data_dir)
+    instance_id = ids.new()
+    info = OwnerInfo(pid=os.getpid(), instance_id=instance_id, version=__version__, started_us=clock.now_us())
+    async with contextlib.AsyncExitStack() as stack:
+        lock = stack.enter_context(DataDirLock(data_dir))
+        await asyncio.to_thread(lock.acquire, info)
+        upstreams = await _upstreams(config, environ, clock, stack)
+        store = await asyncio.to_thread(Store.open, config.store.url, data_dir, clock=clock, ids=ids)
+        stack.callback(store.close)
+        first_key = _first_key(store) if show_first_key else None
+        tcp = stack.enter_context(contextlib.closing(listen_tcp(config.server)))
+        control, path = listen_control(data_dir)
+        stack.enter_context(contextlib.closing(control))
+        stack.callback(path.unlink, missing_ok=True)
+        url = url_of(tcp)
+        keys = KeyCache(store)
+        await asyncio.to_thread(keys.start)
+        instance = Instance(id=instance_id, version=__version__, pid=info.pid)
+        shared_keys = keys if store.database.is_shared else None
+        writer = await stack.enter_async_context(Writer(store, instance, clock=clock, keys=shared_keys))
+        if writer.swept:
+            log.warning("exchanges_swept", exchanges=writer.swept, outcome="interrupted")
+        feed = LiveFeed()
+        walker = Gateway(
+            Settings(
+                instance_id=instance_id,
+                key_required=not is_loopback(config.server.host) or config.server.behind_proxy,
+                max_body=config.server.max_body,
+                heartbeat_s=config.server.heartbeat_s,
+            ),
+            router=Router(upstreams, config.models.aliases),
+            ring=keys,
+            books=Books(journal=writer, feed=_Feeds(feed, ExchangeLog()), clock=clock, price=_pricing(config)),
+            limiter=Unlimited(),
+            ids=ids,
+        )
+        back = _Back(walker=walker, writer=writer, store=store, feed=feed, info=info)
+        running = _door(config, back, [tcp, control], url, first_key)
+        lock.publish(msgspec.structs.replace(info, url=url, socket=str(path)))
+        yield running
+
+
+async def _upstreams(
+    config: Config, environ: Mapping[str, str], clock: Clock, stack: contextlib.AsyncExitStack
+) -> list[Managed]:
+    built: list[Managed] = []
+    for place, settings in enumerate(config.upstreams):
+        parts = Parts(
+            settings=settings,
+            timeouts=config.server.timeouts,
+            clock=clock,
+            credential=_credential(place, config, environ),
+        )
+        try:
+            upstream = build(parts)
+        except ValueError as error:
+            raise ConfigError(Problem(f"upstream {settings.name}", f"upstreams[{place}]", str(error))) from error
+        stack.push_async_callback(upstream.aclose)
+        await upstream.start()
+        built.append(upstream)
+    return built
+
+
+def _credential(place: int, config: Config, environ: Mapping[str, str]) -> Callable[[], Secret]:
+    def fetch() -> Secret:
+        settings, name = config.upstreams[place], f"upstreams[{place}].api_key"
+        if settings.api_key is None:
+            hint = 'write api_key = { env = "ANTHROPIC_API_KEY" }, or { file = "…" }'
+            raise ConfigError(Problem(f"upstream {settings.name}", name, "is missing", hint))
+        return resolve(settings.api_key, environ, setting=name)
+
+    return fetch
+
+
+def _pricing(config: Config) -> Pricing:
+    prices = PriceList.shipped()
+    if config.usage.prices:
+        try:
+            prices = prices.with_override(config.usage.prices)
+        except PriceFileError as error:
+            raise ConfigError(Problem(config.usage.prices, "usage.prices", str(error))) from error
+
+    def price(usage: Usage, model: str | None, *, at_us: int, billing: Billing) -> Cost:
+        return cost(usage, model, at_us=at_us, billing=billing, prices=prices)
+
+    return price
+
+
+def _first_key(store: Store) -> str | None:
+    """An owner key for a new installation."""
+    if store.list_keys(revoked=True):
+        return None
+    return store.create_key(KeySpec(name="owner", owner=True)).secret
+
+
+class _Back(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands behind the door."""
+
+    walker: Gateway
+    writer: Writer
+    store: Store
+    feed: LiveFeed
+    info: OwnerInfo
+
+
+def _door(config: Config, back: _Back, sockets: list[socket.socket], url: str, first_key: str | None) -> Running:
+    """The server in front of the walk."""
+    info, writer, feed = back.info, back.writer, back.feed
+    holders = Holders()
+    upstreams = tuple({"name": upstream.name, "kind": upstream.kind} for upstream in config.upstreams)
+
+    def status() -> Status:
+        return Status(
+            pid=info.pid,
+            url=url,
+            version=info.version,
+            instance_id=info.instance_id,
+            started_us=info.started_us,
+            upstreams=upstreams,
+            healthy=writer.healthy,
+            open_exchanges=feed.open_exchanges,
+        )
+
+    room = BodyRoom(
+        max_body=config.server.max_body,
+        max_buffered=config.server.max_buffered,
+        max_reading=config.server.max_reading,
+    )
+    hosts = Hosts(config.server.host, config.server.hosts)
+    app: Asgi = App(
+        back.walker,
+        hosts,
+        room,
+        control_app(back.store, feed, holders, status),
+        lambda: writer.healthy and serving.is_accepting,
+    )
+    if config.server.cors_origins:
+        app = CORSMiddleware(
+            app,
+            allow_origins=config.server.cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["*"],
+            expose_headers=["request-id", "retry-after", "x-clearway-error", "x-clearway-exchange"],
+        )
+    serving = Serving(app, sockets, drain_s=config.server.drain_s)
+    return Running(
+        url=url,
+        config=config,
+        instance_id=info.instance_id,
+        serving=serving,
+        ledger=back.store,
+        feed=feed,
+        holders=holders,
+        first_key=first_key,
+    )

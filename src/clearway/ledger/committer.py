@@ -1,0 +1,108 @@
+"""The writer's thread: one transaction for each batch, tried until it succeeds.
+
+Owns what happens when the database cannot be written (full disk, locked file,
+lost server): the batch stays in hand and nothing overtakes it. Used by ledger/writer.
+"""
+
+import itertools
+from collections.abc import Callable
+
+import structlog
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError, StatementError
+
+from clearway.ledger.backlog import Backlog
+from clearway.ledger.batch import BatchWriter, Changes
+from clearway.ledger.database import Database, unusable
+from clearway.ledger.duties import IDLE_S, Duties
+
+log = structlog.get_logger()
+
+_BACK_OFF_S = (0.05, 0.1, 0.2, 0.5, 1.0)
+"""Pauses between tries of one batch; the last repeats."""
+
+
+class Committer:
+    """Empties the backlog until it is closed.
+
+    Args:
+        database: Of the ledger.
+        backlog: Where the batches come from.
+        duties: What else the thread does, between batches.
+        on_commit: Called on the thread after each batch.
+    """
+
+    def __init__(self, database: Database, backlog: Backlog, duties: Duties, on_commit: Callable[[], None]) -> None:
+        self._database = database
+        self._batches = BatchWriter(database.dialect)
+        self._backlog = backlog
+        self._duties = duties
+        self._on_commit = on_commit
+        self.committed = 0
+        """Everything up to this place is durable."""
+        self.is_healthy = True
+        """False since a try has failed and until one succeeds."""
+        self.refused = 0
+        """Exchanges that the database would never take; each was logged. 0, but for a defect."""
+
+    def run(self) -> None:
+        """The thread's life; ends when the backlog is closed and empty, or its time is over."""
+        is_last = False
+        while not is_last:
+            batch = self._backlog.take(IDLE_S)
+            is_last = batch.is_last
+            if batch.changes and not self._write(batch.changes):
+                return
+            self._backlog.done()
+            self.committed = batch.place
+            self._on_commit()
+            if not is_last:
+                self._duties.attend()
+        self._duties.retire()
+
+    def _write(self, changes: Changes) -> bool:
+        """Write, whatever it takes; False where closing set an end to it."""
+        for pause_s in itertools.chain(_BACK_OFF_S, itertools.repeat(_BACK_OFF_S[-1])):
+            try:
+                with self._database.writing() as connection:
+                    self._batches.apply(connection, changes)
+            except Exception as error:  # noqa: BLE001 the writer's loop: it must outlive whatever comes
+                if _is_refusal(error):
+                    return self._write_singly(changes, error)
+                self._report(error)
+            else:
+                self._recover()
+                return True
+            if not self._backlog.pause(pause_s):
+                break
+        return False
+
+    def _write_singly(self, changes: Changes, error: Exception) -> bool:
+        """One exchange that is refused must not keep out the others for ever."""
+        if len(changes) > 1:
+            return all(self._write({exchange_id: change}) for exchange_id, change in changes.items())
+        self.refused += 1
+        self._recover()
+        log.error("exchange_refused_by_database", exchange_id=next(iter(changes)), exc_info=error)
+        return True
+
+    def _report(self, error: Exception) -> None:
+        if self.is_healthy:
+            self.is_healthy = False
+            if isinstance(error, SQLAlchemyError):
+                log.error("ledger_not_writable", error=str(unusable(error)))
+            else:
+                log.error("ledger_not_writable", exc_info=error)
+
+    def _recover(self) -> None:
+        if not self.is_healthy:
+            self.is_healthy = True
+            log.warning("ledger_writable_again")
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether the database objects to the values, so that trying again is in vain."""
+    if isinstance(error, DataError | IntegrityError):
+        return True
+    # The driver could not even hand the values over.
+    cause = error.orig if isinstance(error, StatementError) else error
+    return isinstance(cause, OverflowError | UnicodeError | TypeError | ValueError)

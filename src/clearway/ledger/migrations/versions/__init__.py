@@ -1,0 +1,1 @@
+"""One file for each revision, numbered: Alembic loads them, ledger/migrate decides when."""

@@ -1,0 +1,173 @@
+"""The tables, for SQLite and PostgreSQL alike.
+
+Owns names, types and indexes. Ids are text (UUIDv7), times UTC microseconds,
+durations microseconds, money nano-dollars; NULL means "not known", never 0. The
+columns follow `ExchangeRow`, `AttemptRow` (ledger/protocol.py) and `Key` (keys/model.py).
+
+How each table grows:
+
+- `exchanges`: one row per request, about 600 bytes with its indexes.
+- `attempts`: one row per try, nearly always one per exchange, about 300 bytes.
+- `keys`: one row per key ever made; a revoked one stays, exchanges refer to it.
+- `key_secrets`: one row per live secret; rotation deletes those that are over.
+- `instances`: one row per start of a gateway.
+
+No foreign key leads from exchanges and attempts to other tables: a record that
+points nowhere must never make a whole batch fail. A change here needs a revision
+in `migrations/versions`; a test compares the two.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    false,
+    text,
+)
+from sqlalchemy.types import TypeEngine
+
+ID: TypeEngine[str] = Text().with_variant(Text(collation="C"), "postgresql")
+"""Compared byte by byte on both databases, so that ids sort by time everywhere."""
+
+metadata = MetaData()
+
+
+def _measure_columns() -> list[Column[object]]:
+    """What was seen of an answer; the same for an exchange and an attempt."""
+    return [
+        Column("ended_us", BigInteger),
+        Column("outcome", Text),
+        Column("status", BigInteger),
+        Column("error_type", Text),
+        Column("error_code", Text),
+        Column("response_model", Text),
+        Column("response_id", Text),
+        Column("upstream_request_id", Text),
+        Column("stop_reason", Text),
+        Column("response_bytes", BigInteger, nullable=False, server_default=text("0")),
+        Column("first_byte_us", BigInteger),
+        Column("first_token_us", BigInteger),
+        Column("total_us", BigInteger),
+        Column("input_tokens", BigInteger),
+        Column("cache_read_tokens", BigInteger),
+        Column("cache_write_5m_tokens", BigInteger),
+        Column("cache_write_1h_tokens", BigInteger),
+        Column("output_tokens", BigInteger),
+        Column("thinking_tokens", BigInteger),
+        Column("web_search_requests", BigInteger),
+        Column("web_fetch_requests", BigInteger),
+        Column("service_tier", Text),
+        Column("speed", Text),
+        Column("inference_geo", Text),
+        Column("iterations", Text),
+        Column("estimated", Boolean, nullable=False, server_default=false()),
+        Column("billing", Text),
+        Column("cost_nano", BigInteger),
+        Column("estimate_nano", BigInteger),
+        Column("unpriced", Boolean, nullable=False, server_default=false()),
+        Column("price_version", Text),
+        # True where `outcome` is the sweep's guess: only then may the truth still replace it.
+        Column("swept", Boolean, nullable=False, server_default=false()),
+    ]
+
+
+exchanges = Table(
+    "exchanges",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("instance_id", ID, nullable=False),
+    Column("admitted_us", BigInteger, nullable=False),
+    Column("wire", Text, nullable=False),
+    Column("endpoint", Text, nullable=False),
+    Column("method", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("key_id", ID),
+    Column("client_credential", Boolean, nullable=False),
+    Column("run_id", Text),
+    Column("session_id", Text),
+    Column("agent_id", Text),
+    Column("parent_agent_id", Text),
+    Column("client_name", Text),
+    Column("client_version", Text),
+    Column("client_request_id", Text),
+    Column("request_model", Text),
+    Column("stream", Boolean),
+    Column("request_bytes", BigInteger, nullable=False),
+    Column("upstream", Text),
+    Column("kind", Text),
+    Column("attempts", BigInteger, nullable=False, server_default=text("0")),
+    *_measure_columns(),
+)
+
+Index("exchanges_admitted", exchanges.c.admitted_us)
+# Lists are ordered by id, which is the order of time: no sorting for a filtered page.
+for _name in ("key_id", "session_id", "run_id"):
+    _given = exchanges.c[_name].is_not(None)
+    Index(
+        f"exchanges_{_name.removesuffix('_id')}",
+        exchanges.c[_name],
+        exchanges.c.id,
+        sqlite_where=_given,
+        postgresql_where=_given,
+    )
+_open = exchanges.c.outcome.is_(None)
+Index("exchanges_open", exchanges.c.instance_id, sqlite_where=_open, postgresql_where=_open)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("exchange_id", ID, primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("upstream", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("model", Text),
+    Column("started_us", BigInteger, nullable=False),
+    *_measure_columns(),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("prefix", Text, nullable=False),
+    Column("owner", Boolean, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("expires_us", BigInteger),
+    Column("revoked_us", BigInteger),
+    # JSON lists: read whole, never searched.
+    Column("models", Text, nullable=False),
+    Column("endpoints", Text, nullable=False),
+    Column("upstreams", Text, nullable=False),
+    Column("tags", Text, nullable=False),
+    Column("strict", Boolean, nullable=False),
+    # Counts the changes of this key. The sum over all keys tells whether anything changed.
+    Column("revision", BigInteger, nullable=False, server_default=text("1")),
+)
+_live = keys.c.revoked_us.is_(None)
+Index("keys_live_name", keys.c.name, unique=True, sqlite_where=_live, postgresql_where=_live)
+
+key_secrets = Table(
+    "key_secrets",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("key_id", ID, ForeignKey("keys.id"), nullable=False, index=True),
+    Column("expires_us", BigInteger),
+)
+
+instances = Table(
+    "instances",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("version", Text, nullable=False),
+    Column("pid", BigInteger, nullable=False),
+    Column("started_us", BigInteger, nullable=False),
+    Column("seen_us", BigInteger, nullable=False),
+    Column("expires_us", BigInteger, nullable=False),
+)

@@ -1,0 +1,158 @@
+"""Requests to one origin, over connections that are kept.
+
+Sends what it is given and hands out what comes: no redirects, no decoding, no
+cookies, no proxy, no header of its own but `host` and `content-length`.
+A request is sent again, once, only when the idle connection that it was written to
+turns out to have been closed by the upstream (`Connection.went_stale`).
+Used by the upstream kinds that speak HTTP.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable, Coroutine
+from types import TracebackType
+from typing import Self
+
+from clearway.config.model import Timeouts
+from clearway.core.errors import UpstreamProtocolError
+from clearway.upstreams.http.address import Address
+from clearway.upstreams.http.answer import Answer
+from clearway.upstreams.http.connection import Connection
+from clearway.upstreams.http.dial import dial, make_context
+from clearway.upstreams.http.head import write_head
+from clearway.upstreams.http.pool import Pool
+from clearway.upstreams.protocol import Headers, Request
+
+_Running = tuple[Connection, Answer]
+
+
+class HttpClient:
+    """An HTTP/1.1 client for one origin; used on one event loop.
+
+    Args:
+        address: Where to connect; kept as an attribute.
+        timeouts: Limits in seconds.
+        ca: A PEM file with certificate authorities, beside the system's.
+        ssl_context: Used instead of the one made from `ca`; must verify.
+        max_idle: Idle connections that are kept.
+        max_idle_s: How long one is kept.
+
+    Raises:
+        ValueError: `ca` cannot be loaded, or `ssl_context` does not verify.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        timeouts: Timeouts,
+        *,
+        ca: str | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        max_idle: int = 64,
+        max_idle_s: float = 60.0,
+    ) -> None:
+        if ssl_context is not None and (not ssl_context.check_hostname or ssl_context.verify_mode != ssl.CERT_REQUIRED):
+            raise ValueError("ssl_context must verify certificates and host names")
+        self.address = address
+        self._timeouts = timeouts
+        self._max_idle_s = max_idle_s
+        self._context = (ssl_context or make_context(ca)) if address.tls else None
+        self._host = address.authority.encode("ascii")
+        self._pool = Pool(max_idle)
+
+    def open(self, request: Request) -> "Exchange":
+        """Send `request` on entering; leaving drops what is unread, at once.
+
+        Raises:
+            ValueError: The request cannot be written as HTTP/1.1; nothing was sent.
+            UpstreamUnreachable: No connection; nothing was sent.
+            UpstreamTimeout: No head of an answer in time.
+            UpstreamProtocolError: No valid head; the request may have been received.
+        """
+        return Exchange(request, self._start, self._pool.put)
+
+    async def aclose(self) -> None:
+        """Close all connections; exchanges that still run fail."""
+        await self._pool.aclose()
+
+    async def _start(self, request: Request) -> _Running:
+        if self._pool.closed:
+            raise RuntimeError("the client is closed")
+        head = write_head(request, host=self._host, prefix=self.address.prefix)
+        total_at = asyncio.get_running_loop().time() + self._timeouts.total_s
+        connection = self._pool.take()
+        if connection is not None:
+            try:
+                return await self._send(connection, head, request, total_at)
+            except UpstreamProtocolError:
+                if not connection.went_stale:
+                    raise
+        connection = await dial(self.address, self._context, self._timeouts.connect_s, self._new_connection)
+        return await self._send(connection, head, request, total_at)
+
+    async def _send(self, connection: Connection, head: bytes, request: Request, total_at: float) -> _Running:
+        answer = Answer(is_head=request.method == b"HEAD")
+        await connection.send(head, request.body, answer, total_at)
+        return connection, answer
+
+    def _new_connection(self) -> Connection:
+        return Connection(self.address.authority, self._timeouts, self._max_idle_s, self._pool)
+
+
+class Exchange:
+    """One request and its answer, as a context and a `protocol.Reply`.
+
+    Made per request; entered once.
+    """
+
+    __slots__ = ("_answer", "_connection", "_finish", "_request", "_start")
+
+    def __init__(
+        self, request: Request, start: Callable[[Request], Awaitable[_Running]], finish: Callable[[Connection], None]
+    ) -> None:
+        self._request = request
+        self._start = start
+        self._finish = finish
+        self._connection: Connection | None = None
+        self._answer: Answer | None = None
+
+    async def __aenter__(self) -> Self:
+        self._connection, self._answer = await self._start(self._request)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._finish(connection)
+
+    @property
+    def status(self) -> int:
+        """The final status."""
+        return self._got.status
+
+    @property
+    def headers(self) -> Headers:
+        """As they came, names in lower case."""
+        return self._got.headers
+
+    @property
+    def ended(self) -> bool:
+        """The last byte of the body has been handed out."""
+        answer = self._got
+        return answer.complete and not answer.size
+
+    def read(self) -> Coroutine[object, object, bytes]:
+        """See `protocol.Reply.read`."""
+        connection = self._connection
+        if connection is None:
+            raise RuntimeError("the exchange is not open")
+        # The connection's own coroutine: one less for each piece.
+        return connection.read()
+
+    @property
+    def _got(self) -> Answer:
+        if self._answer is None:
+            raise RuntimeError("the exchange is not open")
+        return self._answer

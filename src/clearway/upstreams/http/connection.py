@@ -1,0 +1,298 @@
+"""One connection to an upstream; one exchange at a time.
+
+Owns the transport and the back-pressure. What the bytes mean is `answer`'s, how
+long to wait `watch`'s; whether the connection lives on is decided here, by `release`.
+No task is made per request: whoever waits leaves one future.
+Used by `dial` (making), `pool` (keeping) and `client`.
+"""
+
+import asyncio
+import select
+from typing import Protocol, cast
+
+from clearway.config.model import Timeouts
+from clearway.core.errors import UpstreamError, UpstreamProtocolError, UpstreamUnreachable
+from clearway.upstreams.http.answer import Answer
+from clearway.upstreams.http.head import body_size
+from clearway.upstreams.http.watch import Watch
+
+Body = bytes | bytearray | memoryview
+
+MAX_UNREAD = 256 * 1024
+"""Bytes of a body that wait for a reader before the transport is paused."""
+
+# Below this, one buffer and one system call are cheaper than two buffers.
+_JOINED = 64 * 1024
+# A larger body goes out in slices, so that plain asyncio, which copies what the
+# kernel does not take at once, never copies more than one of them.
+_SLICE = 1024 * 1024
+# A connection that was kept alive and ends this soon after our request crossed
+# with its idle close. Later, the upstream may have worked on the request.
+_CROSSED_S = 1.0
+
+
+class Keeper(Protocol):
+    """Who is told of a connection's life (`pool`)."""
+
+    def opened(self, connection: "Connection") -> None:
+        """It can be written to."""
+        ...
+
+    def lost(self, connection: "Connection") -> None:
+        """It is gone."""
+        ...
+
+
+class Connection(asyncio.Protocol):
+    """A transport and, while one runs, its exchange.
+
+    Args:
+        where: Host and port, for messages.
+        timeouts: Limits in seconds.
+        keep_s: How long it may be idle, in seconds.
+        keeper: Told when it opens and when it is gone.
+    """
+
+    __slots__ = (
+        "_answer",
+        "_failure",
+        "_is_drained",
+        "_keeper",
+        "_loop",
+        "_lost_at",
+        "_poll",
+        "_reused",
+        "_transport",
+        "_waiter",
+        "_watch",
+        "_where",
+    )
+
+    def __init__(self, where: str, timeouts: Timeouts, keep_s: float, keeper: Keeper) -> None:
+        self._where = where
+        self._keeper = keeper
+        self._watch = Watch(where, timeouts, keep_s, self._fail)
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._poll: select.poll | None = None
+        self._answer: Answer | None = None
+        self._failure: UpstreamError | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._is_drained = True
+        self._reused = False
+        self._lost_at: float | None = None
+
+    # For the client and the pool.
+
+    @property
+    def is_quiet(self) -> bool:
+        """Idle, open, and nothing has come since its last answer.
+
+        The kernel is asked, too: what came but was not delivered yet would otherwise
+        be taken for the answer to the next request.
+        """
+        transport = self._transport
+        return (
+            transport is not None
+            and self._answer is None
+            and not transport.is_closing()
+            and self._poll is not None
+            and not self._poll.poll(0)
+        )
+
+    @property
+    def went_stale(self) -> bool:
+        """The exchange failed only because the upstream had closed an idle connection:
+        it was used before, no byte of an answer came, and it ended before the request
+        was sent whole or so soon afterwards that both must have crossed.
+        """
+        answer, lost_at = self._answer, self._lost_at
+        if not self._reused or answer is None or answer.begun or lost_at is None:
+            return False
+        return self._watch.sent_at is None or lost_at - self._watch.sent_at < _CROSSED_S
+
+    async def send(self, head: bytes, body: Body, answer: Answer, total_at: float) -> None:
+        """Send a request and wait for the head of its answer, which is put in `answer`.
+
+        Whatever is raised, the connection is closed by then.
+
+        Raises:
+            UpstreamUnreachable: It was closed before.
+            UpstreamTimeout: A limit passed.
+            UpstreamProtocolError: There is no valid head.
+        """
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            raise UpstreamUnreachable(f"{self._where} closed the connection before the request was sent")
+        self._answer = answer
+        self._watch.begin(answer, total_at)
+        try:
+            if body_size(body) <= _JOINED:
+                transport.write(head + body if body else head)
+                self._watch.sent_at = self._loop.time()
+            elif await self._send_slices(transport, head, body, answer):
+                self._watch.sent_at = self._loop.time()
+            while not answer.has_head:
+                await self._wait()
+        except BaseException:
+            self.abort()
+            raise
+
+    async def read(self) -> bytes:
+        """What came of the body since the last call; waits where that is nothing.
+
+        Returns:
+            `b""` at the end.
+
+        Raises:
+            UpstreamTimeout: A limit passed.
+            UpstreamProtocolError: The answer broke off or is not valid.
+        """
+        answer = self._answer
+        if answer is None:
+            raise RuntimeError("the exchange is over")
+        while True:
+            if answer.size:
+                taken = answer.take()
+                if self._watch.is_paused:
+                    self._resume_reading()
+                return taken
+            if answer.complete:
+                return b""
+            await self._wait()
+
+    def release(self) -> bool:
+        """End the exchange. True: it may serve another; False: it is closed, at once."""
+        answer, transport = self._answer, self._transport
+        self._answer = None
+        if (
+            answer is not None
+            and answer.complete
+            and answer.keep_alive
+            and not answer.leftover
+            and self._watch.sent_at is not None
+            and self._failure is None
+            and transport is not None
+            and not transport.is_closing()
+        ):
+            self._watch.rest()
+            self._reused = True
+            if self._watch.is_paused:
+                # Only a connection that reads notices its end.
+                self._resume_reading()
+            return True
+        self.abort()
+        return False
+
+    def abort(self) -> None:
+        """Close it now; what was not sent is dropped."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    # What the transport calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """It is open."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._poll = select.poll()
+        self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+        self._keeper.opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes came."""
+        answer = self._answer
+        if answer is None:
+            # Nobody asked: never the answer to the next request.
+            self.abort()
+            return
+        self._watch.heard_at = self._loop.time()
+        answer.feed(data)
+        if answer.failure is not None:
+            self._fail(UpstreamProtocolError(f"the answer of {self._where} is unusable: {answer.failure}"))
+            return
+        if answer.size > MAX_UNREAD and not self._watch.is_paused and self._transport is not None:
+            self._watch.is_paused = True
+            self._transport.pause_reading()
+        self._wake()
+
+    def eof_received(self) -> None:
+        """The upstream sends no more; the transport closes itself."""
+        self._ended(clean=True)
+        # By itself it would first send what is buffered, to a peer that left.
+        self.abort()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """It is gone."""
+        del error
+        # Without an end told by `eof_received` (a reset, TLS without close_notify)
+        # a body that lasts until the close is not known to be whole.
+        self._ended(clean=False)
+        self._transport = None
+        self._poll = None
+        self._watch.stop()
+        self._keeper.lost(self)
+
+    def pause_writing(self) -> None:
+        """The upstream does not take it as fast as it comes."""
+        self._is_drained = False
+
+    def resume_writing(self) -> None:
+        """It takes more."""
+        self._is_drained = True
+        self._wake()
+
+    # Inside.
+
+    async def _send_slices(self, transport: asyncio.Transport, head: bytes, body: Body, answer: Answer) -> bool:
+        """Send a large body as fast as it is taken. False: the answer came first."""
+        view = memoryview(body).cast("B")
+        transport.writelines((head, view[:_SLICE]))
+        for start in range(_SLICE, view.nbytes, _SLICE):
+            while (self._failure is not None or not self._is_drained) and not answer.has_head:
+                await self._wait()
+            if answer.has_head:
+                # An early answer is a refusal: nobody waits for the rest.
+                return False
+            self._watch.heard_at = self._loop.time()
+            transport.write(view[start : start + _SLICE])
+        return True
+
+    async def _wait(self) -> None:
+        """Until something happens. Raises what has gone wrong, at once."""
+        if self._failure is not None:
+            raise self._failure
+        # A cancelled waiter stays here and is done: `_wake` leaves it alone.
+        self._waiter = self._loop.create_future()
+        await self._waiter
+
+    def _wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None:
+            self._waiter = None
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _resume_reading(self) -> None:
+        self._watch.is_paused = False
+        self._watch.heard_at = self._loop.time()
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def _ended(self, *, clean: bool) -> None:
+        if self._lost_at is None:
+            self._lost_at = self._loop.time()
+        answer = self._answer
+        if answer is None or answer.complete:
+            return
+        answer.end(clean=clean)
+        if answer.failure is None:
+            self._wake()
+        else:
+            self._fail(UpstreamProtocolError(f"the answer of {self._where} is unusable: {answer.failure}"))
+
+    def _fail(self, error: UpstreamError | None) -> None:
+        """Give up; None: nothing went wrong, it was idle for too long."""
+        if self._failure is None:
+            self._failure = error
+        self.abort()
+        self._wake()

@@ -1,0 +1,89 @@
+"""How a simulated answer is handed out: event by event, in time, to its end.
+
+Source: the seam, `upstreams/protocol.py`, class `Reply`.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Literal
+
+from clearway.core.errors import UpstreamProtocolError, UpstreamTimeout
+from clearway.upstreams.protocol import Headers
+
+# Pieces after which a reader who never waits gives the others a turn.
+_TURN = 32
+
+End = Literal["whole", "cut", "stall"]
+"""How an answer ends: as it should, by a lost connection, by silence."""
+
+
+class SimReply:
+    """An answer of the simulated model; handed out event by event.
+
+    Args:
+        status: The status.
+        headers: The head.
+        pieces: The body, piece by piece; made while it is read.
+        end: What comes after the last piece.
+        pace_s: The time between two pieces.
+        idle_s: How long silence lasts before it is an error.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        headers: Headers,
+        pieces: Iterator[bytes],
+        *,
+        end: End = "whole",
+        pace_s: float = 0.0,
+        idle_s: float,
+    ) -> None:
+        self._status = status
+        self._headers = headers
+        self._pieces = pieces
+        self._end = end
+        self._pace_s = pace_s
+        self._idle_s = idle_s
+        self._next = next(pieces, None)
+        self._count = 0
+
+    @property
+    def status(self) -> int:
+        """The status."""
+        return self._status
+
+    @property
+    def headers(self) -> Headers:
+        """The head."""
+        return self._headers
+
+    @property
+    def ended(self) -> bool:
+        """True once the last piece was read and nothing is to follow."""
+        return self._next is None and self._end == "whole"
+
+    async def read(self) -> bytes:
+        """The next piece: one event of a stream, or the whole body.
+
+        Raises:
+            UpstreamProtocolError: The request asked for a cut, and here it is.
+            UpstreamTimeout: The request asked for silence, and it lasted `idle_s`.
+        """
+        if self._next is None:
+            return await self._finish()
+        if self._pace_s and self._count:
+            await asyncio.sleep(self._pace_s)
+        elif self._count % _TURN == _TURN - 1:
+            await asyncio.sleep(0)
+        self._count += 1
+        piece, self._next = self._next, next(self._pieces, None)
+        return piece
+
+    async def _finish(self) -> bytes:
+        if self._end == "cut":
+            raise UpstreamProtocolError("the simulated connection was cut")
+        if self._end == "stall":
+            await asyncio.sleep(self._idle_s)
+            raise UpstreamTimeout(f"the simulated model said nothing for {self._idle_s:g} seconds")
+        return b""

@@ -1,0 +1,63 @@
+"""What a key may do, as a table."""
+
+import msgspec
+import pytest
+
+from clearway.keys.model import Key, KeySecret
+from clearway.keys.policy import ALLOW, Deny, judge, may
+
+NOW_US = 1_000_000_000
+KEY = Key(id="k", name="n", prefix="cw-AbCdEf", created_us=1)
+SECRET = KeySecret(hash=b"", key_id="k")
+
+
+@pytest.mark.parametrize(
+    ("changes", "secret_expires_us", "expected"),
+    [
+        pytest.param({}, None, "", id="plain"),
+        pytest.param({"expires_us": NOW_US + 1}, None, "", id="not-yet-expired"),
+        pytest.param({"expires_us": NOW_US}, None, "expired", id="expires-at-the-moment"),
+        pytest.param({"expires_us": NOW_US - 1}, None, "expired", id="expired"),
+        pytest.param({"revoked_us": NOW_US + 5}, None, "revoked", id="revoked-by-a-clock-ahead"),
+        pytest.param({"revoked_us": 1, "expires_us": 1}, None, "revoked", id="revoked-beats-expired"),
+        pytest.param({}, NOW_US, "rotated", id="rotated-out"),
+        pytest.param({}, NOW_US + 1, "", id="rotation-overlaps"),
+    ],
+)
+def test_in_force(changes: dict[str, int], secret_expires_us: int | None, expected: str) -> None:
+    """A key ends at its expiry, at once when revoked, and an old secret with its overlap."""
+    key = msgspec.structs.replace(KEY, **changes)
+    verdict = judge(key, msgspec.structs.replace(SECRET, expires_us=secret_expires_us), NOW_US)
+
+    assert (expected in verdict.reason and verdict.hint) if isinstance(verdict, Deny) else not expected
+
+
+@pytest.mark.parametrize(
+    ("key", "asked", "expected"),
+    [
+        pytest.param({}, {"endpoint": "relay", "models": ("x",), "upstream": "u"}, "", id="no-rules"),
+        pytest.param({"endpoints": ("messages",)}, {"endpoint": "messages"}, "", id="endpoint"),
+        pytest.param({"endpoints": ("messages",)}, {"endpoint": "relay"}, "'relay'", id="other-endpoint"),
+        pytest.param({"endpoints": ("messages",)}, {}, "", id="endpoint-not-asked"),
+        pytest.param({"models": ("claude-haiku-*",)}, {"models": ("claude-haiku-4-5",)}, "", id="pattern"),
+        pytest.param({"models": ("claude-haiku-*",)}, {"models": ("Claude-Haiku-4-5",)}, "'Claude", id="case-counts"),
+        pytest.param(
+            {"models": ("small",)}, {"models": ("small", "claude-opus-5-5")}, "opus", id="alias-opens-nothing"
+        ),
+        pytest.param({"models": ("small", "claude-*")}, {"models": ("small", "claude-opus-5-5")}, "", id="both-names"),
+        pytest.param({"models": ("claude-*",)}, {"models": (None,)}, "", id="no-model-in-the-request"),
+        pytest.param({"models": ("a", "b*")}, {"models": ("bc",)}, "", id="second-pattern"),
+        pytest.param({"upstreams": ("one",)}, {"upstream": "one"}, "", id="upstream"),
+        pytest.param({"upstreams": ("on*",)}, {"upstream": "one"}, "'one'", id="upstreams-are-names"),
+    ],
+)
+def test_may(key: dict[str, tuple[str, ...]], asked: dict[str, object], expected: str) -> None:
+    """Every name that is asked about must be allowed; the refusal names it and says what is allowed."""
+    verdict = may(msgspec.structs.replace(KEY, **key), **asked)  # type: ignore[arg-type]  # a table of keyword arguments
+
+    if not expected:
+        assert verdict == ALLOW
+    else:
+        assert isinstance(verdict, Deny)
+        assert expected in verdict.reason
+        assert next(iter(key.values()))[0] in verdict.hint

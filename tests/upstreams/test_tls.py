@@ -1,0 +1,203 @@
+"""TLS to the upstream: verified always, with the system's authorities and one's own."""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+import trustme
+
+from clearway.config.model import Timeouts
+from clearway.core.errors import UpstreamProtocolError, UpstreamUnreachable
+from clearway.upstreams.http import Address, HttpClient
+from tests.upstreams.hostile import Peer, chunked, fetch, get, hostile, plain, post, until
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    """An authority that nobody but these tests trusts."""
+    return trustme.CA()
+
+
+@pytest.fixture
+def ca_file(authority: trustme.CA, tmp_path: Path) -> str:
+    """Its certificate, as a setting names it."""
+    path = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(path)
+    return str(path)
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    certificate: trustme.LeafCert, handler: Handler, newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3
+) -> AsyncIterator[int]:
+    """A TLS server; yields its port."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    context.maximum_version = newest
+    certificate.configure_cert(context)
+    server = await asyncio.start_server(handler, "127.0.0.1", 0, ssl=context)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+def client_of(port: int, ca: str | None, host: str = "127.0.0.1") -> contextlib.aclosing[HttpClient]:
+    limits = Timeouts(connect_s=5, first_byte_s=5, idle_s=5)
+    return contextlib.aclosing(HttpClient(Address.parse(f"https://{host}:{port}"), limits, ca=ca))
+
+
+async def request_body(reader: asyncio.StreamReader) -> bytes:
+    head = await reader.readuntil(b"\r\n\r\n")
+    size = next((int(line[15:]) for line in head.split(b"\r\n") if line.startswith(b"content-length:")), 0)
+    return await reader.readexactly(size)
+
+
+async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Send bodies back, until the client leaves."""
+    with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+        while True:
+            body = await request_body(reader)
+            writer.write(chunked(body) if body else plain(str(writer.get_extra_info("ssl_object").version()).encode()))
+            await writer.drain()
+    writer.close()
+
+
+async def test_a_certificate_of_an_added_authority(authority: trustme.CA, ca_file: str) -> None:
+    """Bodies of any size go both ways, over one connection that is kept."""
+    async with serving(authority.issue_cert("127.0.0.1"), echo) as port, client_of(port, ca_file) as client:
+        for size in (1, 100_000, 5 << 20):
+            assert (200, b"x" * size) == await fetch(client, post(b"x" * size))
+
+
+async def test_tls_1_2_is_enough(authority: trustme.CA, ca_file: str) -> None:
+    """Older vendors have nothing newer."""
+    certificate = authority.issue_cert("127.0.0.1")
+    async with serving(certificate, echo, ssl.TLSVersion.TLSv1_2) as port, client_of(port, ca_file) as client:
+        assert (200, b"TLSv1.2") == await fetch(client, get())
+
+
+async def test_an_unknown_authority_is_refused(authority: trustme.CA) -> None:
+    """Nothing is sent to somebody who cannot be told from an attacker."""
+    async with serving(authority.issue_cert("127.0.0.1"), echo) as port, client_of(port, None) as client:
+        with pytest.raises(UpstreamUnreachable, match=rf"certificate of 127.0.0.1:{port} is not trusted"):
+            await fetch(client, post())
+
+
+async def test_a_certificate_for_another_host_is_refused(authority: trustme.CA, ca_file: str) -> None:
+    """Trusted, but not for this name."""
+    async with serving(authority.issue_cert("other.example"), echo) as port, client_of(port, ca_file) as client:
+        with pytest.raises(UpstreamUnreachable, match=r"is not trusted: .*127\.0\.0\.1"):
+            await fetch(client, post())
+
+
+async def test_an_upstream_without_tls_is_told() -> None:
+    """`https` where plain HTTP is spoken."""
+
+    async def speak_http(peer: Peer) -> None:
+        await peer.send(plain(b"no"))
+
+    async with hostile(speak_http) as journal, client_of(Address.parse(journal.url).port, None) as client:
+        with pytest.raises(UpstreamUnreachable, match=r"TLS with 127\.0\.0\.1"):
+            await fetch(client, get())
+
+
+async def test_leaving_early_closes_at_once(authority: trustme.CA, ca_file: str) -> None:
+    """Also through TLS."""
+    gone = asyncio.Event()
+
+    async def stream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request_body(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc")
+        with contextlib.suppress(ConnectionError):
+            await reader.read()
+        gone.set()
+        writer.close()
+
+    async with serving(authority.issue_cert("127.0.0.1"), stream) as port, client_of(port, ca_file) as client:
+        async with client.open(post()) as reply:
+            assert b"abc" == await reply.read()
+        async with asyncio.timeout(0.25):
+            await gone.wait()
+
+
+async def test_a_body_until_the_close_ends_with_close_notify(authority: trustme.CA, ca_file: str) -> None:
+    """An answer without a length, through TLS."""
+
+    async def until_close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request_body(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n" + b"abc" * 100_000)
+        writer.close()
+
+    async with serving(authority.issue_cert("127.0.0.1"), until_close) as port, client_of(port, ca_file) as client:
+        assert (200, b"abc" * 100_000) == await fetch(client, get())
+
+
+# asyncio's own TLS tells a cut connection like a closed one (decision 0003).
+@pytest.mark.asyncio(loop_factories=["uvloop"])
+async def test_a_body_until_the_close_that_was_cut_is_an_error(authority: trustme.CA, ca_file: str) -> None:
+    """Without close_notify anybody on the way could have cut it."""
+
+    async def until_cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request_body(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\nabc")
+        await writer.drain()
+        writer.transport.abort()
+
+    async with serving(authority.issue_cert("127.0.0.1"), until_cut) as port, client_of(port, ca_file) as client:
+        with pytest.raises(UpstreamProtocolError, match="broke off"):
+            await fetch(client, get())
+
+
+@pytest.mark.parametrize(
+    "cut", [b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc", chunked(b"abc")[:-5]], ids=["length", "chunks"]
+)
+async def test_a_cut_body_is_an_error(authority: trustme.CA, ca_file: str, cut: bytes) -> None:
+    """Where the length is told, on both event loops."""
+
+    async def until_cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request_body(reader)
+        writer.write(cut)
+        await writer.drain()
+        writer.transport.abort()
+
+    async with serving(authority.issue_cert("127.0.0.1"), until_cut) as port, client_of(port, ca_file) as client:
+        with pytest.raises(UpstreamProtocolError, match="broke off"):
+            await fetch(client, get())
+
+
+async def test_an_idle_connection_that_is_closed_is_replaced(authority: trustme.CA, ca_file: str) -> None:
+    """And the request is sent once."""
+    seen: list[bytes] = []
+
+    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(await request_body(reader))
+        writer.write(plain(b"ok"))
+        writer.close()
+
+    async with serving(authority.issue_cert("127.0.0.1"), one) as port, client_of(port, ca_file) as client:
+        for number in range(1, 4):
+            assert (200, b"ok") == await fetch(client, post())
+            await until(lambda: len(seen) == number)  # noqa: B023 - called before the next turn
+
+        assert len(seen) == 3
+
+
+def test_a_ca_file_that_cannot_be_loaded_is_told_at_once(tmp_path: Path) -> None:
+    """Before anything is served."""
+    broken = tmp_path / "broken.pem"
+    broken.write_text("no certificate")
+    for path in (broken, tmp_path / "missing.pem"):
+        with pytest.raises(ValueError, match="certificate authorities"):
+            HttpClient(Address.parse("https://a.example"), Timeouts(), ca=str(path))
+
+
+def test_a_context_that_does_not_verify_is_refused() -> None:
+    """There is no way to turn it off."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    with pytest.raises(ValueError, match="must verify"):
+        HttpClient(Address.parse("https://a.example"), Timeouts(), ssl_context=context)

@@ -1,0 +1,124 @@
+"""A look into request bodies: what is read, what is refused, what is replaced."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clearway.core.errors import BadRequest
+from clearway.wire.body import Peek, Unreadable, peek, replace_model
+
+PLAIN = b'{"model":"claude-a","max_tokens":10,"stream":true,"messages":[{"role":"user","content":"hi"}]}'
+
+READ = [
+    pytest.param(PLAIN, Peek("claude-a", stream=True, max_tokens=10), id="plain"),
+    pytest.param(b'{"model":"m"}', Peek("m"), id="little"),
+    pytest.param(b"{}", Peek(), id="empty-object"),
+    pytest.param(b' \n{ "model" : "m" , "x" : [ 1 ] } ', Peek("m"), id="white-space"),
+    pytest.param(b'{"\\u006dodel":"m"}', Peek("m"), id="escaped-name"),
+    pytest.param(b'{"model":"m","messages":[{"model":"n","stream":1,"max_tokens":[]}]}', Peek("m"), id="nested-names"),
+    pytest.param(
+        b'{"messages":[{"content":"say \\"model\\": \\u001b[0m"}],"model":"m"}', Peek("m"), id="quoted-in-text"
+    ),
+    pytest.param(b'{"stream":null,"max_tokens":null,"model":null}', Peek(), id="nulls"),
+    pytest.param(
+        b'{"model":"m","unknown":{"deep":[[[{}]]]},"temperature":1e400}'.replace(b"1e400", b"1"),
+        Peek("m"),
+        id="unknown",
+    ),
+]
+
+
+@pytest.mark.parametrize(("body", "expected"), READ)
+def test_what_is_read(body: bytes, expected: Peek) -> None:
+    """The members of interest, wherever they stand."""
+    assert peek(body) == expected
+
+
+UNREADABLE = [
+    pytest.param(b"", id="empty"),
+    pytest.param(b"hello", id="not-json"),
+    pytest.param(b"[1]", id="not-an-object"),
+    pytest.param(b'{"model":7}', id="model-is-a-number"),
+    pytest.param(b'{"stream":"yes"}', id="stream-is-text"),
+    pytest.param(b'{"max_tokens":"many"}', id="max-tokens-is-text"),
+    pytest.param(b'{"model":"m"', id="cut"),
+    pytest.param(b'{"model":"m"}x', id="more-after-it"),
+    pytest.param(b'{"a":NaN}', id="nan"),
+    pytest.param(b'{"model":"\xff"}', id="not-utf8"),
+    pytest.param(b"\xef\xbb\xbf{}", id="byte-order-mark"),
+    pytest.param('{"model":"m"}'.encode("utf-16"), id="utf-16"),
+    pytest.param(b'{"model":"\\ud800"}', id="lone-surrogate"),
+    pytest.param(b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}", id="nesting"),
+]
+
+
+@pytest.mark.parametrize("body", UNREADABLE)
+def test_what_cannot_be_read(body: bytes) -> None:
+    """A clear error, never anything else, and never a piece of the body."""
+    with pytest.raises(Unreadable) as raised:
+        peek(body)
+
+    assert "hello" not in str(raised.value)
+
+
+TWICE = [
+    pytest.param(b'{"model":"a","model":"b"}', "model", id="model"),
+    pytest.param(b'{"stream":true,"x":1,"stream":false}', "stream", id="stream"),
+    pytest.param(b'{"max_tokens":1,"max_tokens":1}', "max_tokens", id="same-value"),
+    pytest.param(b'{"model":"a","\\u006dodel":"b"}', "model", id="escaped"),
+    pytest.param(b'{"model":"a","mode\\u006C":"b"}', "model", id="escaped-upper-case"),
+    pytest.param(b'{"max_tokens":1,"max\\u005ftokens":9}', "max_tokens", id="escaped-underscore"),
+    pytest.param(b'{"messages":[{"model":"n"}],"model":"a", "model" :"b"}', "model", id="beside-a-nested-one"),
+]
+
+
+@pytest.mark.parametrize(("body", "name"), TWICE)
+def test_what_decides_may_stand_there_once(body: bytes, name: str) -> None:
+    """Of two, another reader could take the other one."""
+    with pytest.raises(BadRequest, match=f"^{name} stands in the body twice"):
+        peek(body)
+
+
+REPLACED = [
+    pytest.param(b'{"model":"a","x":1}', b'{"model":"new","x":1}', id="first"),
+    pytest.param(b'{ "x":1 , "model"\t:\n"a" }', b'{ "x":1 , "model"\t:\n"new" }', id="white-space-stays"),
+    pytest.param(b'{"m":[{"model":"n"}],"model":"a"}', b'{"m":[{"model":"n"}],"model":"new"}', id="not-the-nested-one"),
+    pytest.param(
+        b'{"\\u006dodel":"a","x":"\xe2\x82\xac"}', b'{"\\u006dodel":"new","x":"\xe2\x82\xac"}', id="escaped-name"
+    ),
+    pytest.param(b'{"x":"\xe2\x82\xac","model":"a\\"b"}', b'{"x":"\xe2\x82\xac","model":"new"}', id="escaped-value"),
+    pytest.param(b'{"x":"the \\"model\\" of","model":"a"}', b'{"x":"the \\"model\\" of","model":"new"}', id="in-text"),
+]
+
+
+@pytest.mark.parametrize(("body", "expected"), REPLACED)
+def test_one_value_changes_and_nothing_else(body: bytes, expected: bytes) -> None:
+    """An alias changes the model's bytes; every other byte stays."""
+    assert replace_model(body, "new") == expected
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(st.characters(codec="utf-8")),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["model", "stream", "a", '"']), inner, max_size=3)
+    ),
+    max_leaves=20,
+)
+
+
+MEMBERS = st.lists(st.tuples(st.text(st.characters(codec="utf-8"), max_size=5), JSON), max_size=5)
+
+
+@given(MEMBERS, st.integers(0, 5), st.sampled_from(["escaped", "plain"]))
+def test_any_body(members: list[tuple[str, object]], place: int, style: str) -> None:
+    """In any object the right model is read and replaced, and the rest is the same value."""
+    others = [(name, value) for name, value in members if name not in ("model", "stream", "max_tokens")]
+    pairs = [*others[:place], ("model", "old"), *others[place:]]
+    write = json.JSONEncoder(ensure_ascii=style == "escaped").encode
+    body = ("{" + ",".join(f"{write(name)}: {write(value)}" for name, value in pairs) + "}").encode()
+
+    assert peek(body).model == "old"
+    assert json.loads(replace_model(body, "neu"), object_pairs_hook=list)[len(others[:place])] == ("model", "neu")
+    assert json.loads(replace_model(body, "neu")) == {**json.loads(body), "model": "neu"}

@@ -1,0 +1,228 @@
+"""Writes `docs/reference/` from the code, so that it cannot say anything else.
+
+The commands come from the command line itself, settings and record fields from
+the docstrings under them, errors from their tree. `--check` writes nothing and
+fails where a committed page differs. Used by `make docs` and `make check`.
+"""
+
+import argparse
+import difflib
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from clearway.cli.app import whole
+from clearway.config.model import Config
+from clearway.config.sample import as_toml
+from clearway.config.types import Type, docs_of, fields_of
+from clearway.core import errors
+from clearway.keys.model import Key
+from clearway.ledger.protocol import AttemptRow, ExchangeRow, UsageRow
+
+REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
+MADE = "<!-- Made from the code by `make docs`: change it there. -->"
+_RECORDS: tuple[tuple[type[msgspec.Struct], str], ...] = (
+    (ExchangeRow, "`clearway log --json` prints one per line; `clearway show --json` has it under `exchange`."),
+    (AttemptRow, "`clearway show --json` has them under `attempts`."),
+    (UsageRow, "`clearway usage --json` prints a list of them."),
+    (Key, "`clearway keys list --json` prints a list of them."),
+)
+
+
+def main() -> None:
+    """Write the pages, or compare them."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="write nothing, fail where a page differs")
+    check = parser.parse_args().check
+    stale = [name for name, make in PAGES.items() if not _settle(REFERENCE / name, make(), check=check)]
+    if stale:
+        print(f"error: {', '.join(stale)} differ from the code; run: make docs", file=sys.stderr)
+        raise SystemExit(1)
+
+
+def _settle(path: Path, text: str, *, check: bool) -> bool:
+    before = path.read_text() if path.is_file() else ""
+    if before == text:
+        return True
+    if check:
+        old, new = before.splitlines(keepends=True), text.splitlines(keepends=True)
+        sys.stderr.writelines(difflib.unified_diff(old, new, path.name, "code", n=0))
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    print(f"wrote {path.name}", file=sys.stderr)
+    return True
+
+
+def cli_page() -> str:
+    """Every command with its arguments and options."""
+    table = whole()
+    lines = [MADE, "# Command line", "", f"`{table.name}`: {table.help}", "", str(table.epilog), ""]
+    lines += _options(table)
+    for name, command in table.commands.items():
+        lines += _command(f"clearway {name}", command)
+    return _text(lines)
+
+
+def _command(path: str, command: object) -> Iterator[str]:
+    inner: dict[str, object] = getattr(command, "commands", {})
+    yield from ("", f"## `{path}`", "", inspect.cleandoc(str(getattr(command, "help", "") or "")))
+    options = _options(command)
+    if options:
+        yield from ("", *options)
+    for name, part in inner.items():
+        yield from _command(f"{path} {name}", part)
+
+
+def _options(command: object) -> list[str]:
+    params = [
+        param
+        for param in getattr(command, "params", ())
+        if param.name != "help" and not getattr(param, "hidden", False)
+    ]
+    if not params:
+        return []
+    rows = [f"| {_spelling(param)} | {_cell(str(param.help or ''))}{_default(param)} |" for param in params]
+    return ["| argument or option | |", "|---|---|", *rows]
+
+
+def _spelling(param: object) -> str:
+    if getattr(param, "param_type_name", "") == "argument":
+        name = str(getattr(param, "metavar", None) or str(getattr(param, "name", "")).upper()).strip("{}[]")
+        return f"`{name}`" if getattr(param, "required", False) else f"`[{name}]`"
+    names = [*getattr(param, "opts", ()), *getattr(param, "secondary_opts", ())]
+    value = "" if getattr(param, "is_flag", False) else f" {getattr(param, 'metavar', None) or 'VALUE'}"
+    return ", ".join(f"`{name}{value}`" for name in names)
+
+
+def _default(param: object) -> str:
+    default = getattr(param, "default", None)
+    shown = default not in (None, False, "", ()) and getattr(param, "show_default", True) and not callable(default)
+    return f" Default `{default}`." if shown else ""
+
+
+def settings_page() -> str:
+    """Every setting, with its type, default and environment variable."""
+    lines = [
+        MADE,
+        "# Settings",
+        "",
+        "In `clearway.toml`; where it is searched: `clearway config show` says it, with the origin of each value.",
+        "Defaults < file < environment < flags.",
+        "A setting `table.name` is `CLEARWAY_TABLE__NAME` in the environment.",
+        'Sizes may be written as `"64MB"`, durations as `"90s"`, `"12h"` or `"30d"`.',
+    ]
+    docs = docs_of(Config)
+    for name, kind in fields_of(Config).items():
+        lines += _table(name, kind, docs[name])
+    return _text(lines)
+
+
+def _table(path: str, kind: Type, doc: str) -> Iterator[str]:
+    is_list = kind.entry is not None and kind.entry.table is not None
+    struct = kind.entry.table if is_list and kind.entry else kind.table
+    if struct is None:
+        raise TypeError(f"{path}: a setting outside of a table")
+    yield from ("", f"## `[[{path}]]`" if is_list else f"## `[{path}]`", "", inspect.cleandoc(struct.__doc__ or ""))
+    if doc:
+        yield from ("", doc)
+    yield from ("", "| setting | is | default | |", "|---|---|---|---|")
+    docs = docs_of(struct)
+    tables: list[tuple[str, Type]] = []
+    defaults = {field.name: _default_of(field) for field in msgspec.structs.fields(struct)}
+    for name, inner in fields_of(struct).items():
+        if inner.table is not None and not inner.is_optional:
+            tables.append((name, inner))
+            continue
+        value = defaults[name]
+        shown = "required" if inner.is_required else "none" if value is None else f"`{as_toml(value, inner)}`"
+        yield f"| `{name}` | {_cell(inner.description)} | {_cell(shown)} | {_cell(docs[name])} |"
+    for name, inner in tables:
+        yield from _table(f"{path}.{name}", inner, docs[name])
+
+
+def _default_of(field: msgspec.structs.FieldInfo) -> object:
+    if field.default_factory is not msgspec.NODEFAULT:
+        factory: Callable[[], object] = field.default_factory
+        return factory()
+    return None if field.default is msgspec.NODEFAULT else field.default
+
+
+def errors_page() -> str:
+    """Every error of the gateway's own."""
+    lines = [
+        MADE,
+        "# Errors",
+        "",
+        "Errors of the gateway itself carry `x-clearway-error: CODE` and have the shape of the client's own format.",
+        "They say `x-should-retry: false` unless waiting helps.",
+        "What an upstream answers is passed on as it is, without that header.",
+        "A code is never renamed.",
+        "",
+        "| status | code | when |",
+        "|---|---|---|",
+    ]
+    kinds = [kind for kind in _tree(errors.GatewayError) if "code" in vars(kind)]
+    rows = sorted((kind.status, kind.code, _cell(inspect.cleandoc(kind.__doc__ or ""))) for kind in kinds)
+    lines += [f"| {status} | `{code}` | {text.partition(' Args:')[0]} |" for status, code, text in rows]
+    return _text(lines)
+
+
+def _tree(kind: type[errors.GatewayError]) -> Iterator[type[errors.GatewayError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from _tree(child)
+
+
+def records_page() -> str:
+    """The fields of what the reading commands print with `--json`."""
+    lines = [
+        MADE,
+        "# Records",
+        "",
+        "What the commands print with `--json`.",
+        "Fields are added, never renamed; `null` means that it is not known, which is never the same as 0.",
+        "Times are UTC microseconds since 1970, durations microseconds, money nano-dollars (1 USD = 1,000,000,000).",
+    ]
+    for struct, where in _RECORDS:
+        lines += ["", f"## {struct.__name__}", "", inspect.cleandoc(struct.__doc__ or ""), "", where, ""]
+        lines += ["| field | is | |", "|---|---|---|"]
+        docs = docs_of(struct)
+        lines += [
+            f"| `{field.name}` | {_cell(_type_name(field.type))} | {_cell(docs.get(field.name, ''))} |"
+            for field in msgspec.structs.fields(struct)
+        ]
+    return _text(lines)
+
+
+def _type_name(kind: object) -> str:
+    names = {"str": "text", "int": "whole number", "bool": "true or false", "NoneType": "null"}
+    if isinstance(kind, type) and not hasattr(kind, "__args__"):
+        return names.get(kind.__name__, kind.__name__)
+    text = str(kind).replace("NoneType", "None").replace("None", "null")
+    for name, word in names.items():
+        text = text.replace(name, word)
+    return text
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _text(lines: list[str]) -> str:
+    return "\n".join(line.rstrip() for line in "\n".join(lines).split("\n")) + "\n"
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "cli.md": cli_page,
+    "settings.md": settings_page,
+    "errors.md": errors_page,
+    "records.md": records_page,
+}
+
+
+if __name__ == "__main__":
+    main()
