@@ -61,10 +61,12 @@ def exact_money(nano: int | None) -> str:
 
 
 def span(duration_us: int | None) -> str:
-    """`0.41s`, `12.3s`, `2m05s`, `1h02m`."""
+    """`41ms`, `0.41s`, `12.3s`, `2m05s`, `1h02m`."""
     if duration_us is None:
         return _DASH
     seconds = duration_us / 1_000_000
+    if seconds < 0.0995:  # noqa: PLR2004  # where two decimals of a second say little
+        return f"{duration_us / 1000:.0f}ms"
     if seconds < 9.995:  # noqa: PLR2004  # where two decimals end
         return f"{seconds:.2f}s"
     if seconds < 99.95:  # noqa: PLR2004  # where one decimal ends

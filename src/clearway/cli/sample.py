@@ -55,17 +55,18 @@ async def _coding_session(client: HttpClient, key: str) -> None:
     messages: list[dict[str, object]] = []
     headers = [(b"user-agent", b"demo-agent/2.4.0 (sample)"), (b"x-claude-code-session-id", _SESSION.encode())]
     for turn in _TURNS:
-        content = [{"type": "text", "text": turn, "cache_control": {"type": "ephemeral"}}]
-        messages.append({"role": "user", "content": content})
+        # The mark moves to the newest message: at most four are allowed.
+        marked = {"role": "user", "content": [{"type": "text", "text": turn, "cache_control": {"type": "ephemeral"}}]}
         body = {
             "model": "claude-opus-5-5",
             "max_tokens": 4096,
             "stream": True,
             "system": [{"type": "text", "text": _INSTRUCTIONS, "cache_control": {"type": "ephemeral", "ttl": "1h"}}],
             "tools": _TOOLS,
-            "messages": messages,
+            "messages": [*messages, marked],
         }
         await _post(client, "/v1/messages", body, key, headers)
+        messages.append({"role": "user", "content": turn})
         messages.append({"role": "assistant", "content": "Done: " + "the next step follows. " * 30})
     await _post(client, "/v1/messages/count_tokens", {"model": "claude-opus-5-5", "messages": messages}, key, headers)
 

@@ -194,7 +194,7 @@ def _section(
 ) -> None:
     """Labels and values; what is not known is left out, and so is a section without any."""
     if title and any(value is not None for _, value in pairs):
-        screen.print(Text.assemble("\n", (title, "bold"), "  ", result or ""))
+        screen.print(Text.assemble("\n", (title, "bold"), *(("  ", result) if result else ())))
     for label, value in pairs:
         if value is not None:
             screen.print(Text.assemble("  ", (f"{label:<{_LABEL}}", "dim"), clean(value)))

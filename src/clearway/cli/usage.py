@@ -47,8 +47,9 @@ def usage(  # noqa: PLR0913  # one argument for each option
 ) -> None:
     """Sum tokens and costs.
 
-    CACHED was read from the cache, WRITTEN into it. COST is money really billed. ≈ LIST is what subscription or simulated traffic would
-    have cost at list price, and is never part of COST. HIT is the cached part of all prompts.
+    CACHED was read from the cache, WRITTEN into it; HIT is the cached part of all prompts.
+    COST is money really billed. ≈ LIST is what subscription or simulated traffic would
+    have cost at list price, and is never part of COST.
     """
     config = load_config(context).config
     zone, now_us = ZoneInfo(config.usage.timezone), SystemClock().now_us()
@@ -151,11 +152,18 @@ def _cells(row: UsageRow, columns: list[str]) -> list[str]:
         "WRITTEN": figures.count(written),
         "OUTPUT": figures.count(row.output_tokens),
         "HIT": figures.share(row.cache_read_tokens, prompt),
-        "COST": figures.money(row.cost_nano),
+        "COST": _cost(row),
         "≈ LIST": f"≈{figures.money(row.estimate_nano)}" if row.estimate_nano else "-",
         "UNPRICED": f"{row.unpriced} !" if row.unpriced else "-",
     }
     return [cells[title] for title in columns]
+
+
+def _cost(row: UsageRow) -> str:
+    """`≥` where exchanges without a known price are missing from the sum, `?` where that is all there is."""
+    if not row.unpriced:
+        return figures.money(row.cost_nano)
+    return f"≥{figures.money(row.cost_nano)}" if row.cost_nano else "?"
 
 
 def _groups(values: list[str]) -> tuple[UsageBy, ...]:

@@ -6,11 +6,13 @@ applied alone. A batch may be applied twice: nothing is counted or added up.
 Used by ledger/writer.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from operator import itemgetter
 from typing import Literal
 
-from sqlalchemy import ColumnElement, Connection, Insert, Table, Update, and_, bindparam, or_, update
+from sqlalchemy import ColumnElement, Connection, Dialect, Insert, Table, Update, and_, bindparam, or_, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from clearway.core.exchange import Admission, AttemptEnd, AttemptStart, Measure, Progress, Record, Settlement
 from clearway.ledger.rows import (
@@ -24,7 +26,30 @@ from clearway.ledger.rows import (
 from clearway.ledger.schema import attempts, exchanges
 
 _Shape = Literal["admit", "admit_settled", "settle", "begin", "begin_seen", "begin_ended", "note", "end"]
-"""Rows of one shape have the same columns, as `executemany` needs; written in this order."""
+"""Rows of one shape have the same columns, as `executemany` needs."""
+_Values = Callable[[Columns], tuple[object, ...]]
+_ADMITTED = (
+    "id",
+    "instance_id",
+    "admitted_us",
+    "wire",
+    "endpoint",
+    "method",
+    "path",
+    "key_id",
+    "client_credential",
+    "run_id",
+    "session_id",
+    "agent_id",
+    "parent_agent_id",
+    "client_name",
+    "client_version",
+    "client_request_id",
+    "request_model",
+    "stream",
+    "request_bytes",
+)
+_STARTED = ("exchange_id", "number", "upstream", "kind", "model", "started_us")
 _SEEN = tuple(measure_columns(Measure()))
 _ENDED = (*_SEEN, "ended_us", "outcome", "swept")
 _SETTLED = (*_ENDED, "upstream", "kind", "attempts")
@@ -83,10 +108,10 @@ class BatchWriter:
     """Writes folds to one kind of database; the statements are built once.
 
     Args:
-        dialect: `sqlite` or `postgresql`.
+        dialect: Of `Database.dialect`.
     """
 
-    def __init__(self, dialect: str) -> None:
+    def __init__(self, dialect: Dialect) -> None:
         open_exchange = or_(exchanges.c.outcome.is_(None), exchanges.c.swept)
         open_attempt = or_(attempts.c.outcome.is_(None), attempts.c.swept)
         unseen_end = attempts.c.outcome.is_(None)
@@ -95,37 +120,50 @@ class BatchWriter:
             attempts.c.exchange_id == bindparam("at_exchange_id"), attempts.c.number == bindparam("at_number")
         )
         # What is settled stays settled; only the sweep's guess gives way to the truth.
-        self._statements: dict[_Shape, Insert | Update] = {
-            "admit": _insert_new(dialect, exchanges),
-            "admit_settled": _insert_or_close(dialect, exchanges, _SETTLED, open_exchange),
-            "settle": update(exchanges).where(this_exchange, open_exchange),
-            "begin": _insert_new(dialect, attempts),
-            "begin_seen": _insert_or_close(dialect, attempts, _SEEN, unseen_end),
-            "begin_ended": _insert_or_close(dialect, attempts, _ENDED, open_attempt),
-            "note": update(attempts).where(this_attempt, unseen_end),
-            "end": update(attempts).where(this_attempt, open_attempt),
+        statements: dict[_Shape, tuple[Insert | Update, tuple[str, ...]]] = {
+            "admit": (_insert_new(dialect, exchanges), _ADMITTED),
+            "admit_settled": (
+                _insert_or_close(dialect, exchanges, _SETTLED, open_exchange),
+                (*_ADMITTED, *_SETTLED),
+            ),
+            "settle": (update(exchanges).where(this_exchange, open_exchange), _SETTLED),
+            "begin": (_insert_new(dialect, attempts), _STARTED),
+            "begin_seen": (_insert_or_close(dialect, attempts, _SEEN, unseen_end), (*_STARTED, *_SEEN)),
+            "begin_ended": (_insert_or_close(dialect, attempts, _ENDED, open_attempt), (*_STARTED, *_ENDED)),
+            "note": (update(attempts).where(this_attempt, unseen_end), _SEEN),
+            "end": (update(attempts).where(this_attempt, open_attempt), _ENDED),
         }
+        self._spoken = {shape: _spoken(dialect, *statement) for shape, statement in statements.items()}
 
     def apply(self, connection: Connection, changes: Mapping[str, Change]) -> None:
         """Write the fold inside the caller's transaction."""
-        rows: dict[_Shape, list[Columns]] = {shape: [] for shape in self._statements}
+        rows: dict[_Shape, list[Columns]] = {shape: [] for shape in self._spoken}
         for exchange_id, change in changes.items():
             _exchange_row(rows, exchange_id, change)
             for attempt in change.attempts.values():
                 _attempt_row(rows, attempt)
-        for shape, statement in self._statements.items():
+        for shape, (statement, values) in self._spoken.items():
             if batch := rows[shape]:
-                connection.execute(statement, batch)
+                # Straight to the driver's `executemany`: half the time of `connection.execute`.
+                connection.exec_driver_sql(statement, [values(row) for row in batch])
 
 
-def _insert_new(dialect: str, table: Table) -> Insert:
-    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+def _spoken(dialect: Dialect, statement: Insert | Update, names: tuple[str, ...]) -> tuple[str, _Values]:
+    """The statement as the driver takes it, and what brings a row's values into its order."""
+    compiled = statement.compile(dialect=dialect, column_keys=names)
+    if not isinstance(compiled, SQLCompiler) or compiled.positiontup is None:
+        raise TypeError("ledger/database opens every engine with positional parameters")
+    return str(compiled), itemgetter(*compiled.positiontup)
+
+
+def _insert_new(dialect: Dialect, table: Table) -> Insert:
+    insert = postgresql.insert if dialect.name == "postgresql" else sqlite.insert
     return insert(table).on_conflict_do_nothing()
 
 
-def _insert_or_close(dialect: str, table: Table, names: Iterable[str], guard: ColumnElement[bool]) -> Insert:
+def _insert_or_close(dialect: Dialect, table: Table, names: Iterable[str], guard: ColumnElement[bool]) -> Insert:
     """Insert the row; where it is there already, set `names` as an update would."""
-    insert = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table)
+    insert = (postgresql.insert if dialect.name == "postgresql" else sqlite.insert)(table)
     changed = {name: insert.excluded[name] for name in names}
     return insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=changed, where=guard)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
@@ -112,6 +112,8 @@ class Database:
                 pool_size=_READERS,
                 max_overflow=2,
                 pool_pre_ping=True,
+                # By position, as SQLite's: ledger/batch hands tuples to the driver.
+                paramstyle="format",
                 hide_parameters=True,
             )
         except ImportError as error:
@@ -119,9 +121,9 @@ class Database:
         return cls(engine, engine, None)
 
     @property
-    def dialect(self) -> str:
-        """`sqlite` or `postgresql`."""
-        return self._writer.dialect.name
+    def dialect(self) -> Dialect:
+        """How the database is spoken to; its `name` is `sqlite` or `postgresql`."""
+        return self._writer.dialect
 
     @property
     def is_shared(self) -> bool:

@@ -39,7 +39,7 @@ def bring_up_to_date(database: Database, *, head: str = HEAD, versions: Path = V
         if database.file is not None and found is not None:
             _back_up(database.file, head)
         with database.writing() as connection:
-            if database.dialect == "postgresql":
+            if database.dialect.name == "postgresql":
                 connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
             # Another gateway may have been faster.
             if not _is_current(_revision(connection), head):

@@ -150,4 +150,6 @@ class Guard(HttpToolsProtocol):
     def cut(self) -> None:
         """End the connection without a proper end of the answer."""
         self.on_gone = None
+        if self.cycle is not None:
+            self.cycle.disconnected = True  # uvicorn need not wonder about the missing end
         self.transport.abort()

@@ -17,8 +17,6 @@ from clearway.ledger.protocol import LedgerError
 _LITTLE_SPACE_BYTES = 1_000_000_000
 _WAL_FIX = (3, 51, 3)
 """Source: sqlite.org, release notes of 3.51.3: a rare corruption of WAL files with several writing processes."""
-_MAX_SOCKET_PATH = 100
-"""Unix socket paths end at 104 (macOS) or 108 (Linux) bytes."""
 
 
 def check_home(config: Config) -> Iterator[Finding]:
@@ -81,8 +79,6 @@ def _check_modes(data_dir: Path) -> Iterator[Finding]:
         yield fail(name, f"{data_dir} cannot be written", f"chmod u+w {data_dir}")
     else:
         yield ok(name, f"{data_dir}, open to its owner only")
-    if len(str(data_dir)) > _MAX_SOCKET_PATH:
-        yield warn("control socket", f"{data_dir} is too long a path for a socket", "choose a shorter --data-dir")
     free = shutil.disk_usage(data_dir).free
     if free < _LITTLE_SPACE_BYTES:
         yield warn(
