@@ -51,7 +51,9 @@ class Postgres(msgspec.Struct, frozen=True):
 
     def start(self) -> None:
         """Start the server and wait until it accepts connections."""
-        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.directory} -c fsync=off"
+        options = (
+            f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.directory} -c fsync=off"
+        )
         self._control("-l", f"{self.directory}/log", "-o", options, "start")
 
     def _control(self, *arguments: str) -> None:

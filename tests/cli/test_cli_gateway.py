@@ -4,7 +4,8 @@ import json
 import os
 import subprocess
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -26,6 +27,25 @@ def ask(gateway: GatewayProcess, key: str) -> None:
     request = urllib.request.Request(f"{gateway.url}/v1/messages", json.dumps(ASK).encode(), headers)  # noqa: S310  # loopback
     with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  # loopback
         answer.read()
+
+
+@contextmanager
+def following(environment: dict[str, str], *options: str) -> Iterator[subprocess.Popen[str]]:
+    """`clearway log --follow --json` while the context is open."""
+    process = subprocess.Popen(
+        [PROGRAM, "log", "--follow", "--json", *options],
+        env=environment,
+        cwd=environment["HOME"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def owner(socket: str | None) -> OwnerInfo:
@@ -68,16 +88,7 @@ def test_following_across_restarts(start_gateway: Callable[..., GatewayProcess])
     key = gateway.new_key("k")
     ask(gateway, key)
     (first,) = gateway.settled(1)
-    follower = subprocess.Popen(
-        [PROGRAM, "log", "--follow", "--json"],
-        env=gateway.environment,
-        cwd=gateway.home,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with follower:
+    with following(gateway.environment) as follower:
         said, notes = follower.stdout, follower.stderr
         assert said is not None
         assert notes is not None
@@ -88,21 +99,19 @@ def test_following_across_restarts(start_gateway: Callable[..., GatewayProcess])
         gateway.stop()
 
         assert "waiting for one" in notes.readline()
-        gateway.start()
+        gateway = start_gateway(environment={"CLEARWAY_SERVER__DATA_DIR": str(gateway.data_dir)})
         ask(gateway, key)
         third = _id(said)
 
         assert "a gateway is here" in notes.readline()
-        follower.terminate()
-    ids = [str(row["id"]) for row in gateway.settled(3)]
+    ids = [str(row["id"]) for row in gateway.exchanges()]
 
     assert ids == [first["id"], second, third]
 
 
 def test_following_before_there_is_a_gateway(start_gateway: Callable[..., GatewayProcess], desk: Desk) -> None:
     """It waits for a gateway to appear; Ctrl-C ends it quietly with 130."""
-    follower = desk.start("log", "--follow", "-n", "0", "--json")
-    with follower:
+    with following(desk.environ, "-n", "0") as follower:
         assert follower.stdout is not None
         assert follower.stderr is not None
 

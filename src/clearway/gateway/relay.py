@@ -143,7 +143,8 @@ class Relay:
         if not isinstance(watch, StreamWatch) or (self._attempt.status or 0) >= _CLIENT_ERROR:
             return False
         watch.close()
-        return not (watch.whole or watch.error_type or watch.lost)
+        unseen = watch.lost or (self._inflater is not None and self._inflater.spent)
+        return not (watch.whole or watch.error_type or unseen)
 
     def _outcome(self) -> Outcome:
         status = self._attempt.status or 0

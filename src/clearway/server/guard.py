@@ -22,6 +22,8 @@ MAX_HEAD = 64 * 1024
 MAX_FIELDS = 100
 MAX_TARGET = 8 * 1024
 HEAD_S = 10.0
+MAX_UNWANTED = 16 * 1024 * 1024
+"""Bytes of a body that was refused unread and is sent all the same."""
 MAX_CONNECTIONS = 10_000
 _WRITE_HIGH = 256 * 1024
 EXTENSION = "clearway"
@@ -46,6 +48,7 @@ class Guard(HttpToolsProtocol):
         self._head_since = 0.0
         self._refusal: GatewayError | None = None
         self._closing = False
+        self._unwanted = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Accept, or say at once that there are too many."""
@@ -84,6 +87,7 @@ class Guard(HttpToolsProtocol):
         """A new request begins."""
         super().on_message_begin()
         self._in_head = True
+        self._unwanted = 0
         self.scope["extensions"] = {EXTENSION: {"connection": self}}
 
     def on_headers_complete(self) -> None:
@@ -94,6 +98,14 @@ class Guard(HttpToolsProtocol):
             self._refusal = problem
             raise problem
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Hand on; what comes after the answer is thrown away, but not for ever."""
+        if self.cycle.response_complete:
+            self._unwanted += len(body)
+            if self._unwanted > MAX_UNWANTED:
+                self.transport.abort()
+        super().on_body(body)
 
     def _problem(self) -> ClientError | None:
         headers, url = self.headers, self.url

@@ -101,6 +101,11 @@ class Inflater:
         self._inflater = zlib.decompressobj(_AUTO_HEADER)
         self._left = limit
 
+    @property
+    def spent(self) -> bool:
+        """True once the limit was reached: what follows is not seen."""
+        return self._left <= 0
+
     def feed(self, chunk: bytes) -> bytes:
         """Plain bytes of the next piece. Raises zlib.error on bytes that are none."""
         if self._left <= 0:

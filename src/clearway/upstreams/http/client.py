@@ -88,6 +88,7 @@ class HttpClient:
                 if not connection.went_stale:
                     raise
         connection = await dial(self.address, self._context, self._timeouts.connect_s, self._new_connection)
+        self._pool.add(connection)
         return await self._send(connection, head, request, total_at)
 
     async def _send(self, connection: Connection, head: bytes, request: Request, total_at: float) -> _Running:
@@ -96,7 +97,7 @@ class HttpClient:
         return connection, answer
 
     def _new_connection(self) -> Connection:
-        return Connection(self.address.authority, self._timeouts, self._max_idle_s, self._pool)
+        return Connection(self.address.authority, self._timeouts, self._max_idle_s, self._pool.lost)
 
 
 class Exchange:

@@ -8,7 +8,8 @@ Used by `dial` (making), `pool` (keeping) and `client`.
 
 import asyncio
 import select
-from typing import Protocol, cast
+from collections.abc import Callable
+from typing import cast
 
 from clearway.config.model import Timeouts
 from clearway.core.errors import UpstreamError, UpstreamProtocolError, UpstreamUnreachable
@@ -31,18 +32,6 @@ _SLICE = 1024 * 1024
 _CROSSED_S = 1.0
 
 
-class Keeper(Protocol):
-    """Who is told of a connection's life (`pool`)."""
-
-    def opened(self, connection: "Connection") -> None:
-        """It can be written to."""
-        ...
-
-    def lost(self, connection: "Connection") -> None:
-        """It is gone."""
-        ...
-
-
 class Connection(asyncio.Protocol):
     """A transport and, while one runs, its exchange.
 
@@ -50,16 +39,16 @@ class Connection(asyncio.Protocol):
         where: Host and port, for messages.
         timeouts: Limits in seconds.
         keep_s: How long it may be idle, in seconds.
-        keeper: Told when it opens and when it is gone.
+        on_lost: Told when it is gone.
     """
 
     __slots__ = (
         "_answer",
         "_failure",
         "_is_drained",
-        "_keeper",
         "_loop",
         "_lost_at",
+        "_on_lost",
         "_poll",
         "_reused",
         "_transport",
@@ -68,9 +57,9 @@ class Connection(asyncio.Protocol):
         "_where",
     )
 
-    def __init__(self, where: str, timeouts: Timeouts, keep_s: float, keeper: Keeper) -> None:
+    def __init__(self, where: str, timeouts: Timeouts, keep_s: float, on_lost: Callable[["Connection"], None]) -> None:
         self._where = where
-        self._keeper = keeper
+        self._on_lost = on_lost
         self._watch = Watch(where, timeouts, keep_s, self._fail)
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
@@ -85,20 +74,18 @@ class Connection(asyncio.Protocol):
     # For the client and the pool.
 
     @property
+    def is_open(self) -> bool:
+        """Something can still be sent."""
+        return self._transport is not None and not self._transport.is_closing()
+
+    @property
     def is_quiet(self) -> bool:
         """Idle, open, and nothing has come since its last answer.
 
         The kernel is asked, too: what came but was not delivered yet would otherwise
         be taken for the answer to the next request.
         """
-        transport = self._transport
-        return (
-            transport is not None
-            and self._answer is None
-            and not transport.is_closing()
-            and self._poll is not None
-            and not self._poll.poll(0)
-        )
+        return self.is_open and self._answer is None and self._poll is not None and not self._poll.poll(0)
 
     @property
     def went_stale(self) -> bool:
@@ -163,8 +150,7 @@ class Connection(asyncio.Protocol):
 
     def release(self) -> bool:
         """End the exchange. True: it may serve another; False: it is closed, at once."""
-        answer, transport = self._answer, self._transport
-        self._answer = None
+        answer, self._answer = self._answer, None
         if (
             answer is not None
             and answer.complete
@@ -172,8 +158,7 @@ class Connection(asyncio.Protocol):
             and not answer.leftover
             and self._watch.sent_at is not None
             and self._failure is None
-            and transport is not None
-            and not transport.is_closing()
+            and self.is_open
         ):
             self._watch.rest()
             self._reused = True
@@ -196,7 +181,6 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self._poll = select.poll()
         self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
-        self._keeper.opened(self)
 
     def data_received(self, data: bytes) -> None:
         """Bytes came."""
@@ -230,7 +214,7 @@ class Connection(asyncio.Protocol):
         self._transport = None
         self._poll = None
         self._watch.stop()
-        self._keeper.lost(self)
+        self._on_lost(self)
 
     def pause_writing(self) -> None:
         """The upstream does not take it as fast as it comes."""

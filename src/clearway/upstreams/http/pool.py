@@ -43,11 +43,14 @@ class Pool:
         elif len(self._idle) > self._max_idle:
             self._idle.pop(0).abort()
 
-    def opened(self, connection: Connection) -> None:
-        """A connection was made."""
-        self._all.add(connection)
+    def add(self, connection: Connection) -> None:
+        """A connection was made. Not told by the connection itself: one whose making
+        was cancelled can be open without ever being lost (uvloop).
+        """
         if self.closed:
             connection.abort()
+        if connection.is_open:
+            self._all.add(connection)
 
     def lost(self, connection: Connection) -> None:
         """A connection is gone."""
