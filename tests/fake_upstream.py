@@ -144,6 +144,7 @@ Script = Callable[[Received], Answer]
 @dataclass
 class _Journal:
     received: list[Received] = field(default_factory=list)
+    connections: int = 0
     left_early: int = 0
     """Connections that the other side ended while an answer was on its way."""
     changed: threading.Condition = field(default_factory=threading.Condition)
@@ -176,6 +177,18 @@ class FakeUpstream:
         """All requests so far."""
         with self._journal.changed:
             return list(self._journal.received)
+
+    @property
+    def connections(self) -> int:
+        """How many were opened so far."""
+        with self._journal.changed:
+            return self._journal.connections
+
+    @property
+    def left_early(self) -> int:
+        """How many answers the other side has left before their end so far."""
+        with self._journal.changed:
+            return self._journal.left_early
 
     def wait_received(self, count: int) -> list[Received]:
         """Return when `count` requests have come."""
@@ -211,6 +224,8 @@ class FakeUpstream:
         await asyncio.gather(*others, return_exceptions=True)
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, gone: asyncio.Event) -> None:
+        with self._journal.changed:
+            self._journal.connections += 1
         try:
             while (received := await _read(reader)) is not None:
                 with self._journal.changed:

@@ -3,9 +3,14 @@
 import os
 import subprocess
 import sys
+from contextlib import chdir
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
+from typer.testing import CliRunner
+
+from clearway.cli.app import app
 
 PROGRAM = Path(sys.executable).parent / "clearway"
 
@@ -39,6 +44,14 @@ class Desk:
             timeout=15,
             check=False,
         )
+
+    def quick(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        """The same inside this process: for what does not depend on being a process."""
+        with chdir(self.cwd), patch.dict(os.environ, self.environ | environ, clear=True):  # noqa: TID251  # ours to set
+            done = CliRunner().invoke(app, list(arguments), prog_name="clearway")
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start `clearway` and go on."""

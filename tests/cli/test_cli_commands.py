@@ -71,7 +71,7 @@ def test_every_command_can_be_imported() -> None:
 )
 def test_wrong_usage(desk: Desk, arguments: list[str], message: str, hint: str) -> None:
     """Exit code 2, one line that says what is wrong, one that says what to do; stdout is empty."""
-    done = desk.run(*arguments)
+    done = desk.quick(*arguments)
     lines = done.stderr.splitlines()
 
     assert (2, "") == (done.returncode, done.stdout)
@@ -84,7 +84,7 @@ def test_invalid_configuration(desk: Desk) -> None:
     """Exit code 3 from every command that needs settings, all problems at once."""
     (desk.cwd / "clearway.toml").write_text('[server]\nprot = 1\n[log]\nlevel = "loud"\n')
     for command in (["log"], ["keys", "list"], ["config", "check"], ["config", "show"], ["env", "curl"]):
-        done = desk.run(*command)
+        done = desk.quick(*command)
 
         assert (3, "") == (done.returncode, done.stdout)
         assert 'hint: did you mean "port"?' in done.stderr
@@ -98,32 +98,32 @@ def test_a_key_from_birth_to_end(desk: Desk) -> None:
 
     assert is_wellformed(secret)
     assert secret not in made.stderr
-    listed = desk.run("keys", "list", "--json")
+    listed = desk.quick("keys", "list", "--json")
     (key,) = json.loads(listed.stdout)
 
     assert ("team", secret[:9], ["claude-haiku-*"], ["x"]) == (key["name"], key["prefix"], key["models"], key["tags"])
     assert secret not in listed.stdout
-    assert desk.run("keys", "list").stdout.split()[:2] == ["NAME", "KEY"]
+    assert desk.quick("keys", "list").stdout.split()[:2] == ["NAME", "KEY"]
 
-    changed = json.loads(desk.run("keys", "update", "team", "--expires", "never", "--model", "", "--json").stdout)
+    changed = json.loads(desk.quick("keys", "update", "team", "--expires", "never", "--model", "", "--json").stdout)
 
     assert (None, [], ["x"]) == (changed["expires_us"], changed["models"], changed["tags"])
-    rotated = json.loads(desk.run("keys", "rotate", secret[:9], "--overlap", "1h", "--json").stdout)
+    rotated = json.loads(desk.quick("keys", "rotate", secret[:9], "--overlap", "1h", "--json").stdout)
 
     assert {"id", "name", "key"} == set(rotated)
     assert key["id"] == rotated["id"]
     assert secret != rotated["key"]
-    assert desk.run("keys", "revoke", key["id"][:18]).returncode == 0
-    assert json.loads(desk.run("keys", "list", "--json").stdout) == []
-    assert "revoked" in desk.run("keys", "list", "--all").stdout
-    assert "revoked" in desk.run("keys", "show", key["id"]).stdout
+    assert desk.quick("keys", "revoke", key["id"][:18]).returncode == 0
+    assert json.loads(desk.quick("keys", "list", "--json").stdout) == []
+    assert "revoked" in desk.quick("keys", "list", "--all").stdout
+    assert "revoked" in desk.quick("keys", "show", key["id"]).stdout
 
 
 def test_what_the_ledger_refuses(desk: Desk) -> None:
     """A name that is taken, and a name that is not there: exit code 1, one line."""
-    desk.run("keys", "create", "a")
+    desk.quick("keys", "create", "a")
     for command, message in ((["create", "a"], "'a' is taken"), (["show", "b"], "no key goes by 'b'")):
-        done = desk.run("keys", *command)
+        done = desk.quick("keys", *command)
 
         assert (1, "", 1) == (done.returncode, done.stdout, len(done.stderr.splitlines()))
         assert message in done.stderr
@@ -132,7 +132,7 @@ def test_what_the_ledger_refuses(desk: Desk) -> None:
 def test_an_empty_ledger(desk: Desk) -> None:
     """Nothing to read is no failure: a note, and JSON that is empty."""
     for command, empty in (("log", ""), ("usage", "[]\n")):
-        text, as_json = desk.run(command), desk.run(command, "--json")
+        text, as_json = desk.quick(command), desk.quick(command, "--json")
 
         assert (0, "") == (text.returncode, text.stdout)
         assert text.stderr.startswith("clearway: no ")
@@ -143,27 +143,27 @@ def test_reading_a_history(desk: Desk) -> None:
     """`log`, `usage` and `show` read what is kept; JSON has the ledger's field names."""
     with store_with_history(desk.data_dir):
         pass
-    rows = [json.loads(line) for line in desk.run("log", "--json", "-n", "3").stdout.splitlines()]
+    rows = [json.loads(line) for line in desk.quick("log", "--json", "-n", "3").stdout.splitlines()]
 
     assert [exchange_id(number) for number in (6, 7, 8)] == [row["id"] for row in rows]
     assert {"admitted_us", "outcome", "cost_nano", "cache_read_tokens"} <= set(rows[0])
-    text = desk.run("log").stdout
+    text = desk.quick("log").stdout
 
     assert text.index("2026-11-20 (UTC)") < text.index("TIME") < text.index("2026-11-21 (UTC)")
     assert text.count("TIME") == 1
-    assert len(desk.run("log", "--outcome", "denied").stdout.splitlines()) == 3
+    assert len(desk.quick("log", "--outcome", "denied").stdout.splitlines()) == 3
 
-    (total,) = json.loads(desk.run("usage", "--by", "total", "--json").stdout)
+    (total,) = json.loads(desk.quick("usage", "--by", "total", "--json").stdout)
 
     assert (8, 1) == (total["exchanges"], total["unpriced"])
-    assert json.loads(desk.run("usage", "--since", "2026-11-21", "--json").stdout)[0]["exchanges"] == 7
-    by_key = json.loads(desk.run("usage", "--by", "key,model", "--key", "team", "--json").stdout)
+    assert json.loads(desk.quick("usage", "--since", "2026-11-21", "--json").stdout)[0]["exchanges"] == 7
+    by_key = json.loads(desk.quick("usage", "--by", "key,model", "--key", "team", "--json").stdout)
 
     assert {"team"} == {row["group"]["key"] for row in by_key}
-    shown = json.loads(desk.run("show", exchange_id(2)[:13], "--json").stdout)
+    shown = json.loads(desk.quick("show", exchange_id(2)[:13], "--json").stdout)
 
     assert (exchange_id(2), 1) == (shown["exchange"]["id"], len(shown["attempts"]))
-    assert "$0.008775" in desk.run("show", exchange_id(2)).stdout
+    assert "$0.008775" in desk.quick("show", exchange_id(2)).stdout
 
 
 def test_json_is_safe_to_print(desk: Desk) -> None:
@@ -204,11 +204,11 @@ def test_nobody_reads(desk: Desk) -> None:
 
 def test_env_is_honest_about_who_pays(desk: Desk) -> None:
     """With passthrough the client's own login stays; otherwise a key is asked for, from a variable."""
-    own = desk.run("env", "claude-code", CLEARWAY_UPSTREAMS="[]")
+    own = desk.quick("env", "claude-code", CLEARWAY_UPSTREAMS="[]")
 
     assert own.stdout == "export ANTHROPIC_BASE_URL=http://127.0.0.1:8317\n"
     assert "its own login, which passes through unchanged" in own.stderr
-    by_key = desk.run("env", "claude-code")
+    by_key = desk.quick("env", "claude-code")
 
     assert by_key.stdout.splitlines()[1] == 'export ANTHROPIC_AUTH_TOKEN="$CLEARWAY_KEY"'
     assert "the gateway's own credential pays" in by_key.stderr
@@ -224,13 +224,13 @@ def test_env_is_honest_about_who_pays(desk: Desk) -> None:
 )
 def test_env_speaks_shells(desk: Desk, shell: str, expected: str) -> None:
     """Each shell gets its own words."""
-    assert expected in desk.run("env", "python", "--shell", shell).stdout.splitlines()
+    assert expected in desk.quick("env", "python", "--shell", shell).stdout.splitlines()
 
 
 def test_env_behind_a_proxy(desk: Desk) -> None:
     """Where every request needs a key, Claude Code is told both: its login stays, the key goes beside it."""
     environ = {"CLEARWAY_UPSTREAMS": "[]", "CLEARWAY_SERVER__BEHIND_PROXY": "true"}
-    variables = json.loads(desk.run("env", "claude-code", "--json", **environ).stdout)["variables"]
+    variables = json.loads(desk.quick("env", "claude-code", "--json", **environ).stdout)["variables"]
 
     assert variables["ANTHROPIC_CUSTOM_HEADERS"] == "x-clearway-key: $CLEARWAY_KEY"
     assert "ANTHROPIC_AUTH_TOKEN" not in variables
@@ -238,17 +238,17 @@ def test_env_behind_a_proxy(desk: Desk) -> None:
 
 def test_config_commands(desk: Desk) -> None:
     """`init` writes a file that is valid and private and never overwrites; `show` says where values come from."""
-    made = desk.run("config", "init", "clearway.toml")
+    made = desk.quick("config", "init", "clearway.toml")
     file = desk.cwd / "clearway.toml"
 
     assert made.returncode == 0
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    again = desk.run("config", "init", "clearway.toml")
+    again = desk.quick("config", "init", "clearway.toml")
 
     assert (5, "") == (again.returncode, again.stdout)
     assert "exists already" in again.stderr
-    assert desk.run("config", "check").stderr == f"clearway: {file} is valid\n"
-    shown = json.loads(desk.run("config", "show", "--json").stdout)["settings"]
+    assert desk.quick("config", "check").stderr == f"clearway: {file} is valid\n"
+    shown = json.loads(desk.quick("config", "show", "--json").stdout)["settings"]
 
     assert {"value": str(desk.data_dir), "origin": "environment CLEARWAY_SERVER__DATA_DIR"} == shown["server.data_dir"]
 
@@ -287,7 +287,7 @@ def test_doctor_finds_what_is_wrong(desk: Desk) -> None:
     dead = f"http://127.0.0.1:{_free_port()}"
     upstream = {"name": "api", "kind": "anthropic", "base_url": dead, "api_key": {"env": "NOT_THERE"}}
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        done = desk.run(
+        done = desk.quick(
             "doctor",
             CLEARWAY_SERVER__PORT=str(taken.getsockname()[1]),
             CLEARWAY_UPSTREAMS=json.dumps([upstream]),
@@ -311,7 +311,7 @@ def test_doctor_finds_what_is_wrong(desk: Desk) -> None:
 
 def test_doctor_with_an_invalid_configuration(desk: Desk) -> None:
     """Every problem of the configuration is a finding; the rest is looked at all the same."""
-    done = desk.run("doctor", CLEARWAY_SERVER__PORT="x", CLEARWAY_LOG__LEVEL="y")
+    done = desk.quick("doctor", CLEARWAY_SERVER__PORT="x", CLEARWAY_LOG__LEVEL="y")
 
     assert done.returncode == 1
     assert done.stdout.count("fail configuration: ") == 2

@@ -58,7 +58,7 @@ def rows_of(store: Store, ids: Sequence[str]) -> list[object]:
     return found
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(plans=plans, data=st.data())
 def test_batching_changes_nothing(store: Store, plans: list[Plan], data: st.DataObject) -> None:
     """Any interleaving of exchanges, cut into any batches, some of them written twice."""

@@ -4,11 +4,13 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
+from sqlalchemy import select
 
 from clearway.keys.model import KeyChange, KeySpec
 from clearway.keys.secret import digest, is_wellformed
 from clearway.ledger.keyring import KeyCache
 from clearway.ledger.protocol import KeyRing, Ledger, LedgerError, NotInLedger
+from clearway.ledger.schema import key_secrets, keys
 from clearway.ledger.store import Store
 from tests.ledger.conftest import Place
 from tests.ledger.stories import TestClock
@@ -49,7 +51,7 @@ def test_secret_is_not_stored(store: Store, place: Place) -> None:
     """Neither the rows nor, with SQLite, any byte of the files hold more of a secret than its prefix."""
     secrets = [store.create_key(KeySpec(name="a")).secret, store.rotate_key("a", 0).secret]
     with store.database.reading() as connection:
-        tables = [connection.exec_driver_sql(f"SELECT * FROM {name}").all() for name in ("keys", "key_secrets")]
+        tables = [connection.execute(select(table)).all() for table in (keys, key_secrets)]
     store.close()
 
     kept = str(tables).encode() + b"".join(path.read_bytes() for path in place.data_dir.glob("*"))

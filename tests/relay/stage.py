@@ -1,0 +1,122 @@
+"""A gateway between a client and a scripted upstream, and a look into its books.
+
+Owns putting them together; one gateway serves many tests, each with a script of its
+own. Used by the tests of the relay.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from clearway.cli.remote import RemoteLedger, Status, read_status
+from clearway.keys.model import KeySpec
+from clearway.ledger.lock import read_owner
+from clearway.ledger.protocol import AttemptRow, ExchangeQuery, ExchangeRow, UsageQuery
+from tests.fake_upstream import Answer, FakeUpstream, Received
+from tests.gateway_process import GatewayProcess, anthropic, passthrough
+from tests.relay.wire_client import PATIENCE_S, Client
+
+CREDENTIAL = "dummy-upstream-credential"
+"""What the gateway itself shows an upstream of kind `anthropic`."""
+AT_ONCE_S = 2.0
+"""What is promised within 250 ms, on a machine that has other things to do."""
+_PAUSE_S = 0.01
+
+
+def wait_until(holds: Callable[[], bool], what: str) -> None:
+    """Return when `holds` does."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < deadline, f"still not so: {what}"
+        time.sleep(_PAUSE_S)
+
+
+class Books:
+    """What a gateway says about itself over its control socket."""
+
+    def __init__(self, data_dir: Path) -> None:
+        owner = read_owner(data_dir)
+        assert owner is not None
+        assert owner.socket is not None
+        self._socket = owner.socket
+        self.ledger = RemoteLedger(owner.socket)
+
+    def status(self) -> Status:
+        """Of the process."""
+        return read_status(self._socket)
+
+    def wait_idle(self) -> None:
+        """Return when no exchange is open."""
+        wait_until(lambda: self.status().open_exchanges == 0, "no open exchanges")
+
+    def settled(self, exchange_id: str) -> ExchangeRow:
+        """One exchange, once it is settled."""
+        wait_until(lambda: self.ledger.exchange(exchange_id).exchange.outcome is not None, f"{exchange_id} is settled")
+        return self.ledger.exchange(exchange_id).exchange
+
+    def attempts(self, exchange_id: str) -> tuple[AttemptRow, ...]:
+        """Its tries, in order, once it is settled."""
+        self.settled(exchange_id)
+        return self.ledger.exchange(exchange_id).attempts
+
+    def newest(self, count: int = 1) -> list[ExchangeRow]:
+        """The newest exchanges, newest first, once none is open."""
+        self.wait_idle()
+        wait_until(lambda: all(row.outcome for row in self._newest(count)), "all are settled")
+        return self._newest(count)
+
+    def _newest(self, count: int) -> list[ExchangeRow]:
+        return self.ledger.exchanges(ExchangeQuery(limit=count))
+
+    def count(self) -> int:
+        """Exchanges so far."""
+        rows = self.ledger.usage(UsageQuery(by=("total",)))
+        return rows[0].exchanges if rows else 0
+
+    def new_key(self, spec: KeySpec) -> str:
+        """A key's secret."""
+        return self.ledger.create_key(spec).secret
+
+
+class Stage:
+    """One gateway in front of one scripted upstream, which it reaches in two ways: with
+    the client's own credential (`passthrough`) and with the gateway's (`anthropic`).
+    """
+
+    def __init__(self, home: Path, *, settings: str = "") -> None:
+        self._script: Callable[[Received], Answer] | None = None
+        self.upstream = FakeUpstream(self._play)
+        config = settings + passthrough(self.upstream.url) + anthropic(self.upstream.url)
+        self.gateway = GatewayProcess(home, config, environment={"UPSTREAM_CREDENTIAL": CREDENTIAL})
+        self._seen = 0
+        self.key = ""
+
+    def _play(self, received: Received) -> Answer:
+        assert self._script is not None, "nobody expected a request"
+        return self._script(received)
+
+    @property
+    def books(self) -> Books:
+        """Of the gateway."""
+        return Books(self.gateway.data_dir)
+
+    def play(self, script: Callable[[Received], Answer] | Answer) -> None:
+        """What the upstream says from now on."""
+        self._script = (lambda _: script) if isinstance(script, Answer) else script
+        self._seen = len(self.upstream.received)
+
+    @property
+    def received(self) -> list[Received]:
+        """What the upstream got since the script began."""
+        return self.upstream.received[self._seen :]
+
+    def client(self, *, receive_buffer: int | None = None) -> Client:
+        """A connection to the gateway."""
+        return Client(self.gateway.url, receive_buffer=receive_buffer)
+
+    @property
+    def key_field(self) -> tuple[str, str]:
+        """The credential of a client for which the gateway pays."""
+        if not self.key:
+            self.key = self.books.new_key(KeySpec(name="stage"))
+        return ("x-api-key", self.key)
