@@ -13,7 +13,8 @@ ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(
     [*ROOT.glob("*.md"), *(path for path in (ROOT / "docs").rglob("*.md") if path.parent.name != "reference")]
 )
-_BLOCK = re.compile(r"^```(?:sh|bash|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_SCRIPT = re.compile(r"^```(?:sh|bash)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_CONSOLE = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`((?:clearway|make) [^`\n]+)`")
 
 
@@ -22,9 +23,15 @@ def _commands() -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for path in DOCUMENTS:
         text = path.read_text()
-        lines = [line for block in _BLOCK.findall(text) for line in block.replace("\\\n", " ").splitlines()]
+        lines = [line for block in _SCRIPT.findall(text) for line in block.replace("\\\n", " ").splitlines()]
+        lines += [
+            line.removeprefix("$ ")
+            for block in _CONSOLE.findall(text)
+            for line in block.replace("\\\n", " ").splitlines()
+            if line.startswith("$ ")
+        ]
         lines += _INLINE.findall(text)
-        found += [(path.name, line.strip().removeprefix("$ ")) for line in lines]
+        found += [(path.name, line.strip()) for line in lines]
     return sorted(set(found))
 
 

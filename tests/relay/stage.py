@@ -11,7 +11,7 @@ from pathlib import Path
 from clearway.cli.remote import RemoteLedger, Status, read_status
 from clearway.keys.model import KeySpec
 from clearway.ledger.lock import read_owner
-from clearway.ledger.protocol import AttemptRow, ExchangeQuery, ExchangeRow, UsageQuery
+from clearway.ledger.protocol import AttemptRow, ExchangeDetail, ExchangeQuery, ExchangeRow, NotInLedger
 from tests.fake_upstream import Answer, FakeUpstream, Received
 from tests.gateway_process import GatewayProcess, anthropic, passthrough
 from tests.relay.wire_client import PATIENCE_S, Client
@@ -51,27 +51,38 @@ class Books:
 
     def settled(self, exchange_id: str) -> ExchangeRow:
         """One exchange, once it is settled."""
-        wait_until(lambda: self.ledger.exchange(exchange_id).exchange.outcome is not None, f"{exchange_id} is settled")
-        return self.ledger.exchange(exchange_id).exchange
+        return self._detail(exchange_id).exchange
 
     def attempts(self, exchange_id: str) -> tuple[AttemptRow, ...]:
         """Its tries, in order, once it is settled."""
-        self.settled(exchange_id)
-        return self.ledger.exchange(exchange_id).attempts
+        return self._detail(exchange_id).attempts
 
-    def newest(self, count: int = 1) -> list[ExchangeRow]:
-        """The newest exchanges, newest first, once none is open."""
-        self.wait_idle()
-        wait_until(lambda: all(row.outcome for row in self._newest(count)), "all are settled")
-        return self._newest(count)
+    def _detail(self, exchange_id: str) -> ExchangeDetail:
+        wait_until(lambda: self._is_settled(exchange_id), f"{exchange_id} is settled")
+        return self.ledger.exchange(exchange_id)
 
-    def _newest(self, count: int) -> list[ExchangeRow]:
-        return self.ledger.exchanges(ExchangeQuery(limit=count))
+    def _is_settled(self, exchange_id: str) -> bool:
+        try:
+            return self.ledger.exchange(exchange_id).exchange.outcome is not None
+        except NotInLedger:
+            # Written within milliseconds; only whole answers wait for it.
+            return False
 
-    def count(self) -> int:
-        """Exchanges so far."""
-        rows = self.ledger.usage(UsageQuery(by=("total",)))
-        return rows[0].exchanges if rows else 0
+    def newest(self) -> str | None:
+        """The id of the newest exchange."""
+        rows = self.ledger.exchanges(ExchangeQuery(limit=1))
+        return rows[0].id if rows else None
+
+    def later_than(self, exchange_id: str | None, count: int) -> list[ExchangeRow]:
+        """What came after an exchange, oldest first, once `count` are there and all are settled."""
+
+        def rows() -> list[ExchangeRow]:
+            if exchange_id is None:
+                return self.ledger.exchanges(ExchangeQuery(limit=1000))[::-1]
+            return self.ledger.exchanges(ExchangeQuery(limit=1000, after=exchange_id))
+
+        wait_until(lambda: len(seen := rows()) >= count and all(row.outcome for row in seen), f"{count} are settled")
+        return rows()
 
     def new_key(self, spec: KeySpec) -> str:
         """A key's secret."""
@@ -89,6 +100,7 @@ class Stage:
         config = settings + passthrough(self.upstream.url) + anthropic(self.upstream.url)
         self.gateway = GatewayProcess(home, config, environment={"UPSTREAM_CREDENTIAL": CREDENTIAL})
         self._seen = 0
+        self._newest: str | None = None
         self.key = ""
 
     def _play(self, received: Received) -> Answer:
@@ -104,11 +116,18 @@ class Stage:
         """What the upstream says from now on."""
         self._script = (lambda _: script) if isinstance(script, Answer) else script
         self._seen = len(self.upstream.received)
+        self._newest = self.books.newest()
 
     @property
     def received(self) -> list[Received]:
         """What the upstream got since the script began."""
         return self.upstream.received[self._seen :]
+
+    def exchanges(self, count: int) -> list[ExchangeRow]:
+        """What the books have since the script began, oldest first; `count` are expected."""
+        rows = self.books.later_than(self._newest, count)
+        assert count == len(rows), rows
+        return rows
 
     def client(self, *, receive_buffer: int | None = None) -> Client:
         """A connection to the gateway."""

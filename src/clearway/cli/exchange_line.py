@@ -63,6 +63,14 @@ def short_model(name: str | None) -> str:
     return _SNAPSHOT.sub("", name.removeprefix("claude-")) if name else "-"
 
 
+def _what(row: ExchangeRow) -> str:
+    """The model; for what is no answer of a model, the kind of request."""
+    if row.endpoint in ("messages", "count_tokens"):
+        model = short_model(row.response_model or row.request_model)
+        return f"count {model}" if row.endpoint == "count_tokens" else model
+    return row.path if row.endpoint == "relay" else row.endpoint
+
+
 def prompt_tokens(row: ExchangeRow | AttemptRow) -> int | None:
     """The whole prompt, cached or not."""
     parts = (row.input_tokens, row.cache_read_tokens, row.cache_write_5m_tokens, row.cache_write_1h_tokens)
@@ -110,13 +118,13 @@ _COLUMNS = (
     Column("CLIENT", 20, 160, "left", lambda row, _: _client(row)),
     Column("SESSION", 8, 140, "left", lambda row, _: (row.session_id or "-")[:8]),
     Column("AGENT", 8, 140, "left", lambda row, _: (row.agent_id or "-")[:8]),
-    Column("MODEL", 10, 0, "left", lambda row, _: short_model(row.response_model or row.request_model)),
+    Column("MODEL", 10, 0, "left", lambda row, _: _what(row)),
     Column("RESULT", 11, 0, "left", lambda row, _: words.result(row)),
     Column("IN", 5, 0, "right", lambda row, _: _input(row)),
     Column("CACHED", 6, 98, "right", lambda row, _: figures.count(row.cache_read_tokens)),
     Column("OUT", 5, 0, "right", lambda row, _: figures.count(row.output_tokens)),
     Column("HIT", 4, 0, "right", lambda row, _: figures.share(row.cache_read_tokens, prompt_tokens(row))),
-    Column("COST", 8, 0, "right", lambda row, _: cost(row)),
+    Column("COST", 9, 0, "right", lambda row, _: cost(row)),
     Column("FIRST", 5, 98, "right", lambda row, _: figures.span(row.first_token_us)),
     Column("TOTAL", 5, 0, "right", lambda row, _: figures.span(row.total_us)),
 )

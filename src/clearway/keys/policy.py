@@ -50,14 +50,15 @@ def may(
         key: The key, already found to be in force.
         endpoint: `messages`, `count_tokens`, `models` or `relay`.
         models: Every name that the request's model has: as asked for, as sent.
-            An alias must not open what its target closes, so each must match.
+            One of them must match: only the owner makes aliases, so a key that
+            names either the alias or its target was meant to be able to use it.
         upstream: Name of the upstream that would be used.
     """
     if endpoint is not None and key.endpoints and endpoint not in key.endpoints:
         return Deny(f"this key may not use the endpoint {endpoint!r}", f"it may use: {_listed(key.endpoints)}")
-    for model in models:
-        if model is not None and not allows_model(key, model):
-            return Deny(f"this key may not use the model {model!r}", f"it may use: {_listed(key.models)}")
+    names = [model for model in models if model is not None]
+    if names and not any(allows_model(key, name) for name in names):
+        return Deny(f"this key may not use the model {names[0]!r}", f"it may use: {_listed(key.models)}")
     if upstream is not None and not allows_upstream(key, upstream):
         return Deny(f"this key may not use the upstream {upstream!r}", f"it may use: {_listed(key.upstreams)}")
     return ALLOW

@@ -134,8 +134,8 @@ def control_app(ledger: Ledger, feed: Subscriptions, holders: Holders, status: C
 
 
 async def _lines(feed: Subscriptions) -> AsyncIterator[bytes]:
-    yield b"\n"  # the reader knows that it is subscribed
     with feed.subscribe() as updates:
+        yield b"\n"  # the reader knows that it is subscribed
         while True:
             batch = await updates.next(_FEED_BEAT_S)
             yield b"".join(msgspec.json.encode(update) + b"\n" for update in batch) or b"\n"
