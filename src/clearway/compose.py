@@ -12,7 +12,6 @@ from pathlib import Path
 
 import msgspec
 import structlog
-from starlette.middleware.cors import CORSMiddleware
 
 from clearway import __version__
 from clearway.config.model import Config
@@ -38,7 +37,7 @@ from clearway.observe.feed import LiveFeed
 from clearway.observe.logging import ExchangeLog
 from clearway.pricing.cost import cost
 from clearway.pricing.prices import PriceFileError, PriceList
-from clearway.server.app import App, Asgi
+from clearway.server.app import App
 from clearway.server.body import BodyRoom
 from clearway.server.control import Holders, Status, control_app
 from clearway.server.hosts import Hosts
@@ -232,21 +231,14 @@ def _door(config: Config, back: _Back, sockets: list[socket.socket], url: str, f
         max_reading=config.server.max_reading,
     )
     hosts = Hosts(config.server.host, config.server.hosts)
-    app: Asgi = App(
+    app = App(
         back.walker,
         hosts,
         room,
         control_app(back.store, feed, holders, status),
         lambda: writer.healthy and serving.is_accepting,
+        config.server.cors_origins,
     )
-    if config.server.cors_origins:
-        app = CORSMiddleware(
-            app,
-            allow_origins=config.server.cors_origins,
-            allow_methods=["GET", "POST"],
-            allow_headers=["*"],
-            expose_headers=["request-id", "retry-after", "x-clearway-error", "x-clearway-exchange"],
-        )
     serving = Serving(app, sockets, drain_s=config.server.drain_s)
     return Running(
         url=url,

@@ -1,6 +1,7 @@
 """Exchanges for tests, told as the gateway tells them."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -9,6 +10,7 @@ from clearway.core.ids import IdMaker
 from clearway.core.usage import Billing, Cost, Usage
 from clearway.ledger.batch import BatchWriter, Changes, fold
 from clearway.ledger.instances import Instance
+from clearway.ledger.protocol import Journal
 from clearway.ledger.store import Store
 
 START_US = 1_800_000_000_000_000
@@ -124,6 +126,23 @@ def keep(store: Store, *records: Record) -> None:
 def keep_stories(store: Store, stories: Sequence[Story]) -> None:
     """Write whole exchanges as one batch."""
     keep(store, *(record for story in stories for record in story.records))
+
+
+def tell(journal: Journal, story: Story) -> int:
+    """A whole exchange, as the walk tells it."""
+    place = journal.admit(story.admission)
+    journal.begin(story.start)
+    journal.progress(story.progress)
+    journal.end(story.end)
+    journal.settle(story.settlement)
+    return place
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that another thread does."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 a thread and a database cannot set an asyncio event
+            await asyncio.sleep(0.01)
 
 
 def instance(instance_id: str = "me") -> Instance:

@@ -1,9 +1,11 @@
 """An answer that broke off: the client notices, and the books say what was seen."""
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.clients.answers import FINAL_OUTPUT, HEADERS, USAGE, event, events, message
-from tests.fake_upstream import Answer, Cut, Piece, answer, json_answer, stream_answer
+from tests.fake_upstream import Answer, Cut, Gate, Piece, answer, json_answer, stream_answer
 from tests.relay.stage import Stage
 from tests.relay.wire_client import MODEL, OWN_CREDENTIAL, Whole, prompt
 
@@ -26,8 +28,15 @@ def _ask(stage: Stage, *, stream: bool, payer: str) -> Whole:
 
 BROKEN_STREAMS = [
     pytest.param(stream_answer([*SAID[:5], Cut.FIN]), id="fin"),
-    pytest.param(stream_answer([*SAID[:5], Cut.RST]), id="rst"),
     pytest.param(stream_answer([*SAID[:5], SAID[5][:20], Cut.FIN]), id="fin-within-an-event"),
+    pytest.param(
+        Answer((STREAM_HEAD + b"transfer-encoding: chunked\r\n\r\n" + b"".join(map(_chunk, SAID[:5])),), close=True),
+        id="all-in-one-segment-with-fin",
+    ),
+    pytest.param(
+        Answer((STREAM_HEAD + b"transfer-encoding: chunked\r\n\r\n" + _chunk(b"".join(SAID[:5])) + b"zz\r\n",)),
+        id="nonsense-in-the-same-segment",
+    ),
     pytest.param(stream_answer(SAID[:5]), id="ended-in-order-without-message-stop"),
     pytest.param(stream_answer(SAID[:-1]), id="only-message-stop-is-missing"),
     pytest.param(
@@ -91,13 +100,9 @@ def test_nothing_but_the_head(stage: Stage, cut: Cut) -> None:
     assert ("upstream_error", None, None) == (row.outcome, row.output_tokens, row.cost_nano)
 
 
-CUT_AFTER_THE_END: list[Piece] = [Cut.FIN, Cut.RST]
-
-
-@pytest.mark.parametrize("cut", CUT_AFTER_THE_END)
-def test_cut_after_message_stop(stage: Stage, cut: Piece) -> None:
+def test_end_after_message_stop(stage: Stage) -> None:
     """After message_stop the answer was whole for the books; the client's connection is cut as the upstream's was."""
-    stage.play(stream_answer([*SAID, cut], headers=HEADERS))
+    stage.play(stream_answer([*SAID, Cut.FIN], headers=HEADERS))
 
     whole = _ask(stage, stream=True, payer="client")
 
@@ -106,9 +111,32 @@ def test_cut_after_message_stop(stage: Stage, cut: Piece) -> None:
     assert ("ok", FINAL_OUTPUT, False) == (row.outcome, row.output_tokens, row.estimated)
 
 
+RESETS = [
+    pytest.param(SAID[:5], "upstream_error", id="in-the-stream"),
+    pytest.param(SAID, "ok", id="after-message-stop"),
+]
+
+
+@pytest.mark.parametrize(("said", "outcome"), RESETS)
+def test_reset(stage: Stage, said: list[bytes], outcome: str) -> None:
+    """A reset is noticed at once, and what came before it has reached the client."""
+    gate = Gate()
+    stage.play(stream_answer([*said, gate, Cut.RST]))
+
+    with stage.client() as client:
+        client.ask(prompt())
+        exchange_id = client.read_head().exchange_id
+        client.read_until(said[-1])
+        gate.open()
+
+        assert (b"", False) == client.read_rest()
+
+    row = stage.books.settled(exchange_id)
+    assert (outcome, outcome != "ok") == (row.outcome, row.estimated)
+
+
 BROKEN_BODIES = [
     pytest.param(Answer((PLAIN[:-30], Cut.FIN)), id="fin"),
-    pytest.param(Answer((PLAIN[:-30], Cut.RST)), id="rst"),
     pytest.param(Answer((PLAIN[:HEAD_END], Cut.FIN)), id="fin-after-the-head"),
     pytest.param(
         Answer(
@@ -137,30 +165,31 @@ def test_plain_body_is_cut(stage: Stage, script: Answer) -> None:
 
 
 BEFORE_THE_HEAD = [
-    pytest.param(Answer((Cut.FIN,)), id="fin"),
-    pytest.param(Answer((Cut.RST,)), id="rst"),
-    pytest.param(Answer((b"HTTP/1.1 200 OK\r\ncontent-", Cut.FIN)), id="half-a-head"),
-    pytest.param(Answer((b"SSH-2.0-OpenSSH_9.2\r\n",), close=True), id="not-http"),
+    Answer((Cut.FIN,)),
+    Answer((Cut.RST,)),
+    Answer((b"HTTP/1.1 200 OK\r\ncontent-", Cut.FIN)),
+    Answer((b"SSH-2.0-OpenSSH_9.2\r\n",), close=True),
 ]
 
 
-@pytest.mark.parametrize("payer", ["client", "gateway"])
-@pytest.mark.parametrize("script", BEFORE_THE_HEAD)
-def test_broken_before_the_head(stage: Stage, script: Answer, payer: str) -> None:
+def test_broken_before_the_head(build_stage: Callable[[], Stage]) -> None:
     """It may have been billed: the client hears a 502 of ours, and nothing is asked a second time."""
-    stage.play(script)
+    stage = build_stage()
+    for script in BEFORE_THE_HEAD:
+        for payer in ("client", "gateway"):
+            stage.play(script)
 
-    whole = _ask(stage, stream=True, payer=payer)
+            whole = _ask(stage, stream=True, payer=payer)
 
-    assert (502, "upstream_protocol", True) == (
-        whole.head.status,
-        whole.head.header("x-clearway-error"),
-        whole.complete,
-    )
-    assert "api_error" == whole.error()[0]
-    row = stage.books.settled(whole.head.exchange_id)
-    assert ("upstream_error", 502, 1) == (row.outcome, row.status, row.attempts)
-    assert 1 == len(stage.received)
+            assert (502, "upstream_protocol", True) == (
+                whole.head.status,
+                whole.head.header("x-clearway-error"),
+                whole.complete,
+            )
+            assert "api_error" == whole.error()[0]
+            row = stage.books.settled(whole.head.exchange_id)
+            assert ("upstream_error", 502, 1) == (row.outcome, row.status, row.attempts)
+            assert 1 == len(stage.received), script
 
 
 ERROR = event("error", error={"type": "overloaded_error", "message": "scripted overload"})

@@ -1,5 +1,7 @@
 """What is answered: the recorded bytes, safe headers, recorded delays."""
 
+import asyncio
+import contextlib
 import itertools
 import time
 from pathlib import Path
@@ -126,6 +128,21 @@ async def test_delays(tmp_path: Path, delays: str, times: list[int], least_s: fl
 
     assert least_s <= time.monotonic() - began < 10
     assert len(pieces) == EVENTS
+
+
+@pytest.mark.parametrize("delays", ["recorded", "none"])
+async def test_interrupted_reads_lose_nothing(tmp_path: Path, delays: str) -> None:
+    """A reader who gives up and comes back gets every event, however impatient."""
+    stream = "data: x\n\n" * 100
+    replay = make_replay(write(tmp_path, recording("one", sse=stream, sse_times_ms=[0, 3, 6])), delays=delays)
+    pieces: list[bytes] = []
+    async with replay.open(post()) as reply:
+        while not reply.ended:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0):
+                    pieces.append(await reply.read())
+
+    assert stream.encode() == b"".join(pieces)
 
 
 async def test_close(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Directives that break things on request."""
 
+import asyncio
+import contextlib
 import json
 import time
 
@@ -189,3 +191,33 @@ async def test_only_the_last_turn_counts() -> None:
     got = await ask(make_sim(), "", messages=messages)
 
     assert got.status == 200
+
+
+@pytest.mark.parametrize(("text", "pace_ms"), [("sim:text 100", 0.0), ("sim:text 3", 3.0)], ids=["no-pace", "pace"])
+async def test_interrupted_reads_lose_nothing(text: str, pace_ms: float) -> None:
+    """A reader who gives up and comes back gets every event, however impatient."""
+    undisturbed = await ask(make_sim(), text, stream=True)
+    pieces: list[bytes] = []
+    async with make_sim(pace_ms=pace_ms).open(post(prompt(text, stream=True))) as reply:
+        while not reply.ended:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0):
+                    pieces.append(await reply.read())
+
+    assert undisturbed.pieces == pieces
+
+
+async def test_interrupted_silence_ends() -> None:
+    """Silence is measured from its beginning, also for a reader who interrupts it."""
+    async with make_sim().open(post(prompt("sim:stall", stream=True))) as reply:
+        await reply.read()
+        with pytest.raises(UpstreamTimeout):
+            await insist(reply)
+
+
+async def insist(reply: Reply) -> None:
+    """Read for a millisecond at a time."""
+    while True:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.001):
+                await reply.read()

@@ -8,7 +8,7 @@ from clearway.gateway.authenticate import Caller
 from clearway.gateway.bookkeeping import Books, Exchange
 from clearway.gateway.call import Call, Sink
 from clearway.gateway.decode import Asked
-from clearway.gateway.labels import Labels, model
+from clearway.gateway.labels import Labels, model, path
 
 
 class Walk(msgspec.Struct, frozen=True):
@@ -51,7 +51,7 @@ def admit(  # what is known at this moment
             wire=call.wire,
             endpoint=call.endpoint,
             method=call.method,
-            path=call.path,
+            path=path(call.path),
             key_id=caller.key.id if caller.key else None,
             key_name=caller.key.name if caller.key else None,
             client_credential=caller.credential != "none",

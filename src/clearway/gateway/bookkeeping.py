@@ -153,7 +153,7 @@ class Attempt:
             first_byte_us=self.first_byte_us,
             first_token_us=self.first_token_us,
             total_us=self._elapsed_us(),
-            usage=usage,
+            usage=labels.counted(usage),
             cost=cost,
         )
 

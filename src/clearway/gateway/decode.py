@@ -20,6 +20,9 @@ class Asked(msgspec.Struct, frozen=True):
     readable: bool
     """False where the body could not be read and is relayed for what it is."""
 
+    def __repr__(self) -> str:
+        return f"Asked({len(self.body)} bytes)"
+
     def with_model(self, model: str, headers: list[tuple[bytes, bytes]]) -> bytes | bytearray:
         """The body with another model: that one value changed and nothing else.
 

@@ -5,7 +5,8 @@ Sources: RFC 9110 section 7.6.1 (hop-by-hop), RFC 7239 (`forwarded`), and the
 response headers of the real API as recorded (read 2026-11-21).
 """
 
-from clearway.keys.secret import looks_ours
+import re
+
 from clearway.upstreams.protocol import Headers
 
 _HOP = frozenset(
@@ -47,12 +48,15 @@ def was_forwarded(headers: Headers) -> bool:
     return any(name in _FORWARDING or name.startswith(b"x-forwarded-") for name, _ in headers)
 
 
+# At the beginning of a word, or a whole key wherever it stands.
+_OURS = re.compile(rb"(?<![A-Za-z0-9_-])cw-|cw-[0-9A-Za-z]{49}")
+
+
 def is_ours(value: bytes) -> bool:
-    """True for a value that is one of our keys, bare or behind a scheme (`Bearer`)."""
-    if b"cw-" not in value:
-        return False
-    text = value.decode("latin-1").strip()
-    return looks_ours(text) or looks_ours(text.partition(" ")[2].strip())
+    """True for a value that holds one of our keys, or what claims to be one: bare,
+    behind a scheme (`Bearer`), in quotes, in a list.
+    """
+    return b"cw-" in value and _OURS.search(value) is not None
 
 
 def _named_by_connection(headers: Headers) -> set[bytes]:
@@ -98,6 +102,8 @@ def returned(headers: Headers, *, everything: bool) -> list[tuple[bytes, bytes]]
         for name, value in headers
         if name not in _HOP
         and name not in named
+        # Which pages may read an answer is for this door to say (`server.cors_origins`).
+        and not name.startswith(b"access-control-")
         and (everything or (name not in _ACCOUNT and not name.startswith(_ACCOUNT_PREFIXES)))
     ]
 

@@ -6,6 +6,9 @@ value that fits a narrow pattern, and does not look like a credential, is kept.
 
 import re
 
+import msgspec
+
+from clearway.core.usage import Usage
 from clearway.upstreams.protocol import Headers
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{5,79}")
@@ -13,9 +16,15 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}
 _AGENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{3,63}")
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@\[\]+-]{0,127}")
 _WORD = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_GEO = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _PRODUCT = re.compile(r"([A-Za-z][A-Za-z0-9._-]{1,39})(?:/| )v?([0-9][0-9A-Za-z.+-]{0,31})")
 _CREDENTIAL = re.compile(
     r"(?i)^(?:sk|cw|pk|rk|ghp|gho|ghs|github_pat|glpat|xox[a-z]|akia|asia|aiza|ey[a-z0-9])[-_a-z0-9]|secret|token|passw"
+)
+# Only what cannot be an ordinary word: paths and words are full of `token`.
+_KEY = re.compile(
+    r"(?i)^(?:sk|cw|pk|rk|ghp|gho|ghs|github_pat|glpat|xox[a-z])[-_]|^(?:akia|asia|aiza|eyj)[-_a-z0-9]{8}"
+    r"|cw-[a-z0-9]{49}"
 )
 
 
@@ -37,7 +46,28 @@ def identifier(value: str | None) -> str | None:
 
 def word(value: str | None) -> str | None:
     """A lower-case word of a known vocabulary: `overloaded_error`, `end_turn`."""
-    return value if value is not None and _WORD.fullmatch(value) else None
+    return value if value is not None and _WORD.fullmatch(value) and not _KEY.search(value) else None
+
+
+def path(value: str) -> str:
+    """A path whose segments may be shown; one that looks like a credential may not."""
+    return "/".join("***" if _KEY.search(segment) else segment for segment in value.split("/"))
+
+
+def counted(usage: Usage | None) -> Usage | None:
+    """Usage with those of its words that may be kept; the counts stay."""
+    if usage is None:
+        return None
+    return msgspec.structs.replace(
+        usage,
+        service_tier=word(usage.service_tier),
+        speed=word(usage.speed),
+        inference_geo=_fit(_GEO, usage.inference_geo),
+        iterations=tuple(
+            msgspec.structs.replace(run, kind=word(run.kind) or "message", model=model(run.model))
+            for run in usage.iterations
+        ),
+    )
 
 
 class Labels:

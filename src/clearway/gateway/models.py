@@ -18,8 +18,8 @@ from clearway.core.errors import GatewayError, NotFound, UpstreamProtocolError, 
 from clearway.gateway.admit import Walk
 from clearway.gateway.bookkeeping import Attempt
 from clearway.gateway.call import Call
-from clearway.gateway.headers import CREDENTIALS, first
-from clearway.gateway.relay import EXCHANGE_HEADER, outcome_of
+from clearway.gateway.headers import CREDENTIALS, first, is_ours
+from clearway.gateway.relay import EXCHANGE_HEADER, outcome_of, warn_of_refusal
 from clearway.gateway.route import Router, Target
 from clearway.keys import policy
 from clearway.keys.model import Key
@@ -97,9 +97,7 @@ class ModelList:
         headers = [
             (name, value)
             for name, value in call.headers
-            if target.upstream.pays == "client"
-            and name in CREDENTIALS
-            and not value.startswith((b"cw-", b"Bearer cw-"))
+            if target.upstream.pays == "client" and name in CREDENTIALS and not is_ours(value)
         ]
         agent = (b"user-agent", f"clearway/{__version__}".encode())
         headers += [agent, _VERSION, (b"accept", b"application/json"), (b"accept-encoding", b"identity")]
@@ -111,6 +109,7 @@ class ModelList:
             if reply.status == _NOT_FOUND:
                 return []  # a compatible vendor without a list
             if reply.status in _REFUSED and target.upstream.pays == "gateway":
+                warn_of_refusal(name, reply.status, attempt.exchange.id)
                 raise UpstreamRefusedUs(f"the upstream {name} refused the gateway's own credential ({reply.status})")
             if reply.status != _OK:
                 raise UpstreamProtocolError(f"the upstream {name} answered {reply.status} to the list of models")

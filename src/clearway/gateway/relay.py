@@ -77,7 +77,7 @@ class Relay:
 
     def _refused(self, status: int) -> UpstreamRefusedUs:
         name = self._attempt.target.upstream.name
-        log.warning("upstream_refused_credential", upstream=name, status=status, exchange_id=self._exchange.id)
+        warn_of_refusal(name, status, self._exchange.id)
         hint = "the owner of the gateway must look at its api_key; the client's request is not at fault"
         return UpstreamRefusedUs(f"the upstream {name} refused the gateway's own credential ({status})", hint=hint)
 
@@ -113,6 +113,7 @@ class Relay:
                 return
             raise
         if self._is_short():
+            await sink.write(chunk)
             raise UpstreamProtocolError("the stream ended without its message_stop")
         await self._settle()
         await sink.finish(chunk)
@@ -184,6 +185,11 @@ class _Heartbeat:
     def stop(self) -> None:
         """The stream is over."""
         self._timer.cancel()
+
+
+def warn_of_refusal(upstream: str, status: int, exchange_id: str) -> None:
+    """Tell the owner that an upstream refuses the gateway's own credential."""
+    log.warning("upstream_refused_credential", upstream=upstream, status=status, exchange_id=exchange_id)
 
 
 def outcome_of(error: GatewayError) -> Outcome:

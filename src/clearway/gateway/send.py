@@ -46,8 +46,9 @@ class Sender:
         tries = _tries(targets)
         for place, target in enumerate(tries, 1):
             is_last = place == len(tries)
+            may_pass = not is_last and tries[place] is not target
             try:
-                if await self._try(walk, target, may_pass=not is_last):
+                if await self._try(walk, target, may_pass=may_pass):
                     return
             except UpstreamUnreachable:
                 # Nothing was sent, so nothing can have been billed.

@@ -82,21 +82,24 @@ class Committer:
             return all(self._write({exchange_id: change}) for exchange_id, change in changes.items())
         self.refused += 1
         self._recover()
-        log.error("exchange_refused_by_database", exchange_id=next(iter(changes)), exc_info=error)
+        log.error("exchange_refused_by_database", exchange_id=next(iter(changes)), error=_reason(error))
         return True
 
     def _report(self, error: Exception) -> None:
         if self.is_healthy:
             self.is_healthy = False
-            if isinstance(error, SQLAlchemyError):
-                log.error("ledger_not_writable", error=str(unusable(error)))
-            else:
-                log.error("ledger_not_writable", exc_info=error)
+            # A traceback only for a defect: a full disk needs none.
+            log.error("ledger_not_writable", error=_reason(error), exc_info=not isinstance(error, SQLAlchemyError))
 
     def _recover(self) -> None:
         if not self.is_healthy:
             self.is_healthy = True
             log.warning("ledger_writable_again")
+
+
+def _reason(error: Exception) -> str:
+    """For the log: without statement and values."""
+    return str(unusable(error)) if isinstance(error, SQLAlchemyError) else type(error).__name__
 
 
 def _is_refusal(error: Exception) -> bool:

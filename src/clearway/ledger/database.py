@@ -100,7 +100,8 @@ class Database:
     def _postgresql(cls, text: str) -> Self:
         try:
             url = make_url(text)
-        except ArgumentError:
+        except (ArgumentError, ValueError):
+            # `from None`: the cause quotes parts of the address.
             raise LedgerError("store.url is neither `sqlite` nor a `postgresql://…` address") from None
         if url.drivername not in {"postgresql", "postgres", "postgresql+psycopg"}:
             raise LedgerError(f"store.url begins with {url.drivername!r}; `sqlite` and `postgresql://…` are known")

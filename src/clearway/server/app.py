@@ -5,11 +5,12 @@ to an application of their own and never meet these.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
 import structlog
+from starlette.middleware.cors import CORSMiddleware
 
 from clearway.core.errors import BadRequest, GatewayError
 from clearway.core.exchange import Endpoint, Wire
@@ -42,6 +43,9 @@ class AsgiCall(msgspec.Struct):
     receive: Receive
     held: HeldBody
 
+    def __repr__(self) -> str:
+        return f"AsgiCall({self.method} {self.endpoint})"
+
     async def body(self) -> bytes | bytearray:
         """Read the whole body."""
         declared = None
@@ -62,6 +66,7 @@ class App:
         room: Where bodies are held.
         control: The application behind the control socket.
         is_ready: False while draining or while nothing can be recorded.
+        origins: Pages that may call; none: no CORS header at all.
     """
 
     def __init__(
@@ -71,12 +76,23 @@ class App:
         room: BodyRoom,
         control: Asgi,
         is_ready: Callable[[], bool],
+        origins: Sequence[str] = (),
     ) -> None:
         self._gateway = gateway
         self._hosts = hosts
         self._room = room
         self._control = control
         self._is_ready = is_ready
+        route: Asgi = self._route
+        self._answer = route
+        if origins:
+            self._answer = CORSMiddleware(
+                route,
+                allow_origins=origins,
+                allow_methods=["GET", "POST"],
+                allow_headers=["*"],
+                expose_headers=["request-id", "retry-after", "x-clearway-error", "x-clearway-exchange"],
+            )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -86,7 +102,17 @@ class App:
             return
         sink = AsgiSink(send, connection)
         try:
+            # Before anything else, the preflights of CORS included.
             self._hosts.check(scope["headers"])
+        except GatewayError as error:
+            await _answer(sink, *render(error, "none"))
+            return
+        await self._answer(scope, receive, send)
+
+    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
+        connection: Guard = scope["extensions"][EXTENSION]["connection"]
+        sink = AsgiSink(send, connection)
+        try:
             where = place(scope["method"], scope["raw_path"])
         except GatewayError as error:
             await _answer(sink, *render(error, "none"))

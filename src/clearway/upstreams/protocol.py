@@ -34,6 +34,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """The client's own credential is *in* `headers`; this says only that it is there
     (passthrough). None on the gateway's own upstreams, which add theirs."""
 
+    def __repr__(self) -> str:
+        return f"Request({self.method!r}, ***)"
+
 
 class Reply(Protocol):
     """An answer whose head has come; its body is read piece by piece."""

@@ -27,6 +27,7 @@ class ReplayReply:
         self._clock = clock
         self._began = clock.monotonic() if clock else 0.0
         self._place = 0
+        self._rested = -1
 
     @property
     def status(self) -> int:
@@ -50,8 +51,11 @@ class ReplayReply:
         place = self._place
         if self._clock is not None and place < len(self._played.times_s):
             due = self._began + self._played.times_s[place]
-            await asyncio.sleep(max(0.0, due - self._clock.monotonic()))
-        elif place % _TURN == _TURN - 1:
+            if (left_s := due - self._clock.monotonic()) > 0:
+                await asyncio.sleep(left_s)
+        elif place % _TURN == _TURN - 1 and self._rested != place:
+            # Told first: a heartbeat may interrupt the pause, and it must not begin anew.
+            self._rested = place
             await asyncio.sleep(0)
         self._place += 1
         return self._played.pieces[place]

@@ -47,6 +47,9 @@ class SimReply:
         self._idle_s = idle_s
         self._next = next(pieces, None)
         self._count = 0
+        self._rested = -1
+        self._waiting_for = -1
+        self._due = 0.0
 
     @property
     def status(self) -> int:
@@ -72,18 +75,30 @@ class SimReply:
         """
         if self._next is None:
             return await self._finish()
-        if self._pace_s and self._count:
-            await asyncio.sleep(self._pace_s)
-        elif self._count % _TURN == _TURN - 1:
-            await asyncio.sleep(0)
+        await self._take_turn()
         self._count += 1
         piece, self._next = self._next, next(self._pieces, None)
         return piece
+
+    async def _take_turn(self) -> None:
+        if self._pace_s and self._count:
+            await self._until(self._pace_s)
+        elif self._count % _TURN == _TURN - 1 and self._rested != self._count:
+            self._rested = self._count
+            await asyncio.sleep(0)
+
+    async def _until(self, wait_s: float) -> None:
+        # A heartbeat may interrupt a read and come back: the wait goes on, it does not begin anew.
+        clock = asyncio.get_running_loop()
+        if self._waiting_for != self._count:
+            self._waiting_for, self._due = self._count, clock.time() + wait_s
+        if (left_s := self._due - clock.time()) > 0:
+            await asyncio.sleep(left_s)
 
     async def _finish(self) -> bytes:
         if self._end == "cut":
             raise UpstreamProtocolError("the simulated connection was cut")
         if self._end == "stall":
-            await asyncio.sleep(self._idle_s)
+            await self._until(self._idle_s)
             raise UpstreamTimeout(f"the simulated model said nothing for {self._idle_s:g} seconds")
         return b""

@@ -90,7 +90,7 @@ def _limit(text: str | None) -> int:
 def openai_entry(entry: Entry) -> dict[str, object]:
     """One model in OpenAI's shape."""
     created = 0
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, OverflowError):
         created = int(datetime.fromisoformat(str(entry.get("created_at"))).astimezone(UTC).timestamp())
     return {"id": entry["id"], "object": "model", "created": max(created, 0), "owned_by": "anthropic"}
 

@@ -1,0 +1,139 @@
+"""The schema: made, checked, migrated whole or not at all."""
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
+
+from clearway.ledger.database import Database
+from clearway.ledger.migrate import HEAD, VERSIONS, bring_up_to_date
+from clearway.ledger.protocol import LedgerError
+from clearway.ledger.schema import metadata
+from clearway.ledger.store import Store
+from tests.ledger.stories import Story, keep_stories, new_ids
+
+NEXT = '''
+"""A later schema."""
+from alembic import op
+import sqlalchemy as sa
+revision = "0002"
+down_revision = "0001"
+def upgrade():
+    op.add_column("keys", sa.Column("note", sa.Text))
+    op.execute({statement!r})
+'''
+OPEN = """
+import sys
+from pathlib import Path
+from clearway.core.clock import SystemClock
+from clearway.core.ids import IdMaker
+from clearway.ledger.store import Store
+Store.open("sqlite", Path(sys.argv[1]), clock=SystemClock(), ids=IdMaker(SystemClock())).close()
+print("alembic" in sys.modules)
+"""
+
+
+def later_versions(tmp_path: Path, statement: str) -> Path:
+    """Ours and one more, whose second step is `statement`."""
+    folder = tmp_path / "scripts" / "versions"
+    folder.mkdir(parents=True)
+    for file in VERSIONS.glob("r*.py"):
+        (folder / file.name).write_text(file.read_text())
+    (folder / "r0002_next.py").write_text(NEXT.format(statement=statement))
+    return folder
+
+
+def columns_of_keys(database: Database) -> list[str]:
+    """To see whether the change was made."""
+    with database.reading() as connection:
+        return [column["name"] for column in inspect(connection).get_columns("keys")]
+
+
+def test_schema_is_what_the_revisions_make(store: Store) -> None:
+    """`schema.py` and the sum of all revisions are the same."""
+    with store.database.reading() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        differences = compare_metadata(context, metadata)
+
+    assert differences == []
+
+
+def test_head_is_the_last_revision() -> None:
+    """The number that the program compares is that of its newest revision."""
+    script = ScriptDirectory(str(VERSIONS.parent), version_locations=[str(VERSIONS)])
+
+    assert script.get_current_head() == HEAD
+
+
+def test_reopening_keeps_everything(open_store: Callable[[], Store]) -> None:
+    """A current ledger is opened as it is."""
+    (one,) = new_ids(1)
+    keep_stories(open_store(), [Story(one)])
+
+    assert open_store().exchange(one).exchange.outcome == "ok"
+
+
+def test_newer_schema_is_refused(open_store: Callable[[], Store]) -> None:
+    """An older program leaves a newer ledger alone and says what to do."""
+    with open_store().database.writing() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    with pytest.raises(LedgerError, match="made by a newer Clearway"):
+        open_store()
+
+
+def test_schema_of_another_program_is_refused(open_store: Callable[[], Store]) -> None:
+    """A database in which another program keeps its revisions is not touched."""
+    with open_store().database.writing() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'ab12cd34ef56'"))
+
+    with pytest.raises(LedgerError, match="another program"):
+        open_store()
+
+
+def test_migration_is_whole(store: Store, tmp_path: Path) -> None:
+    """A step forward keeps the rows; with SQLite a private copy of the old file stays."""
+    (one,) = new_ids(1)
+    keep_stories(store, [Story(one)])
+
+    bring_up_to_date(store.database, head="0002", versions=later_versions(tmp_path, "UPDATE keys SET note = ''"))
+
+    assert "note" in columns_of_keys(store.database)
+    assert store.exchange(one).exchange.outcome == "ok"
+    if store.database.file is not None:
+        backup = store.database.file.with_name("ledger.db.before-0002")
+        assert backup.stat().st_mode & 0o777 == 0o600
+        with closing(sqlite3.connect(backup)) as copy:
+            assert copy.execute("SELECT id FROM exchanges").fetchall() == [(one,)]
+            assert copy.execute("SELECT version_num FROM alembic_version").fetchall() == [(HEAD,)]
+
+
+def test_failed_migration_changes_nothing(store: Store, tmp_path: Path) -> None:
+    """When a later statement fails, the earlier ones are undone."""
+    versions = later_versions(tmp_path, "UPDATE nowhere SET note = ''")
+
+    for _ in range(2):
+        with pytest.raises(LedgerError, match="could not be brought to version 0002"):
+            bring_up_to_date(store.database, head="0002", versions=versions)
+
+    assert "note" not in columns_of_keys(store.database)
+    bring_up_to_date(store.database)
+
+
+def test_alembic_is_not_imported_for_a_current_ledger(tmp_path: Path) -> None:
+    """Opening costs the import of Alembic only when something must be changed."""
+    command = [sys.executable, "-c", OPEN, str(tmp_path / "data")]
+
+    first, second = (
+        subprocess.run(command, check=True, capture_output=True, text=True, env={}).stdout for _ in range(2)
+    )
+
+    assert (first, second) == ("True\n", "False\n")
