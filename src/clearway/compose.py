@@ -120,8 +120,7 @@ async def gateway(config: Config, environ: Mapping[str, str], *, show_first_key:
         keys = KeyCache(store)
         await asyncio.to_thread(keys.start)
         instance = Instance(id=instance_id, version=__version__, pid=info.pid)
-        shared_keys = keys if store.database.is_shared else None
-        writer = await stack.enter_async_context(Writer(store, instance, clock=clock, keys=shared_keys))
+        writer = await stack.enter_async_context(Writer(store, instance, clock=clock, keys=keys))
         if writer.swept:
             log.warning("exchanges_swept", exchanges=writer.swept, outcome="interrupted")
         feed = LiveFeed()

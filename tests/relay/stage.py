@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from clearway.cli.remote import RemoteLedger, Status, read_status
+from clearway.core.clock import SystemClock
+from clearway.core.ids import IdMaker
 from clearway.keys.model import KeySpec
 from clearway.ledger.lock import read_owner
 from clearway.ledger.protocol import AttemptRow, ExchangeDetail, ExchangeQuery, ExchangeRow, NotInLedger
@@ -68,21 +70,16 @@ class Books:
             # Written within milliseconds; only whole answers wait for it.
             return False
 
-    def newest(self) -> str | None:
-        """The id of the newest exchange."""
-        rows = self.ledger.exchanges(ExchangeQuery(limit=1))
-        return rows[0].id if rows else None
+    def later_than(self, mark: str, count: int) -> list[ExchangeRow]:
+        """What was admitted after an id was made, oldest first, once `count` are there and all are settled."""
+        query = ExchangeQuery(limit=1000, after=mark)
 
-    def later_than(self, exchange_id: str | None, count: int) -> list[ExchangeRow]:
-        """What came after an exchange, oldest first, once `count` are there and all are settled."""
+        def are_there() -> bool:
+            rows = self.ledger.exchanges(query)
+            return len(rows) >= count and all(row.outcome for row in rows)
 
-        def rows() -> list[ExchangeRow]:
-            if exchange_id is None:
-                return self.ledger.exchanges(ExchangeQuery(limit=1000))[::-1]
-            return self.ledger.exchanges(ExchangeQuery(limit=1000, after=exchange_id))
-
-        wait_until(lambda: len(seen := rows()) >= count and all(row.outcome for row in seen), f"{count} are settled")
-        return rows()
+        wait_until(are_there, f"{count} exchanges are settled")
+        return self.ledger.exchanges(query)
 
     def new_key(self, spec: KeySpec) -> str:
         """A key's secret."""
@@ -100,7 +97,8 @@ class Stage:
         config = settings + passthrough(self.upstream.url) + anthropic(self.upstream.url)
         self.gateway = GatewayProcess(home, config, environment={"UPSTREAM_CREDENTIAL": CREDENTIAL})
         self._seen = 0
-        self._newest: str | None = None
+        self._ids = IdMaker(SystemClock())
+        self._mark = ""
         self.key = ""
 
     def _play(self, received: Received) -> Answer:
@@ -116,7 +114,7 @@ class Stage:
         """What the upstream says from now on."""
         self._script = (lambda _: script) if isinstance(script, Answer) else script
         self._seen = len(self.upstream.received)
-        self._newest = self.books.newest()
+        self._mark = self._ids.new()
 
     @property
     def received(self) -> list[Received]:
@@ -125,7 +123,7 @@ class Stage:
 
     def exchanges(self, count: int) -> list[ExchangeRow]:
         """What the books have since the script began, oldest first; `count` are expected."""
-        rows = self.books.later_than(self._newest, count)
+        rows = self.books.later_than(self._mark, count)
         assert count == len(rows), rows
         return rows
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients.answers import events, message
-from tests.fake_upstream import Answer, Fields, FakeUpstream, Gate, Received, Script, answer, json_answer, stream_answer
+from tests.fake_upstream import Answer, FakeUpstream, Fields, Gate, Received, Script, answer, json_answer, stream_answer
 from tests.gateway_process import GatewayProcess, anthropic, passthrough
 from tests.relay.stage import CREDENTIAL, Books, Stage
 from tests.relay.wire_client import MODEL, OWN_CREDENTIAL, Client, Whole, prompt

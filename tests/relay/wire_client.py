@@ -81,7 +81,6 @@ class Client:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = b""
         self._left: int | None = 0
-        self.trailing = b""
 
     def send(self, data: bytes) -> None:
         """Send bytes as they are."""
@@ -170,6 +169,18 @@ class Client:
         """The whole answer."""
         head = self.read_head(has_body=has_body)
         return Whole(head, *self.read_rest())
+
+    def has_more(self) -> bool:
+        """Something has come that was not read."""
+        if self._buffer:
+            return True
+        self._socket.setblocking(False)
+        try:
+            return bool(self._socket.recv(1, socket.MSG_PEEK))
+        except BlockingIOError:
+            return False
+        finally:
+            self._socket.settimeout(PATIENCE_S)
 
     def is_ended(self) -> bool:
         """Wait for the end of the connection; False: bytes came instead."""

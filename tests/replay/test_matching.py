@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from clearway.config.model import Upstream as Settings
+from clearway.config.problems import ConfigError
 from clearway.core.clock import SystemClock
 from clearway.upstreams.protocol import Request
 from clearway.upstreams.replay import ReplayUpstream
@@ -143,5 +144,5 @@ def test_no_folder() -> None:
 @pytest.mark.parametrize("name", ["missing", "."])
 async def test_wrong_folder(tmp_path: Path, name: str) -> None:
     """A folder that is missing or empty is an error of the start."""
-    with pytest.raises(ValueError, match="upstream replay: "):
+    with pytest.raises(ConfigError, match="upstream replay: recordings: there is no "):
         await make_replay(tmp_path / name).start()

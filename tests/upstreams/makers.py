@@ -16,6 +16,8 @@ from clearway.upstreams.anthropic import AnthropicUpstream
 from clearway.upstreams.http import Address, HttpClient
 from clearway.upstreams.passthrough import PassthroughUpstream
 from clearway.upstreams.protocol import Upstream
+from tests.replay.maker import replay
+from tests.sim.maker import sim
 from tests.upstreams.hostile import Peer, chunked, hostile, plain
 
 Maker = Callable[[], AbstractAsyncContextManager[Upstream]]
@@ -57,4 +59,6 @@ async def passthrough() -> AsyncIterator[Upstream]:
 MAKERS = [
     pytest.param(anthropic, id="anthropic"),
     pytest.param(passthrough, id="passthrough"),
+    pytest.param(replay, id="replay"),
+    pytest.param(sim, id="sim"),
 ]

@@ -10,6 +10,8 @@ import threading
 from clearway.core.clock import Clock
 
 _COUNTER_BITS = 12
+_TAIL_BYTES = 8
+_DRAWN_AT_ONCE = 256  # one system call for so many ids
 _COUNTER_MAX = (1 << _COUNTER_BITS) - 1
 
 
@@ -21,6 +23,7 @@ class IdMaker:
         self._lock = threading.Lock()
         self._last_ms = 0
         self._counter = 0
+        self._random = b""
 
     def new(self) -> str:
         """A new id: 36 characters, lower case, hyphenated."""
@@ -34,7 +37,10 @@ class IdMaker:
                 # The millisecond is full, or the clock went back: run ahead of it.
                 self._last_ms, self._counter = self._last_ms + 1, 0
             stamp, counter = self._last_ms, self._counter
-        tail = int.from_bytes(os.urandom(8)) & ((1 << 62) - 1)
+            if not self._random:
+                self._random = os.urandom(_TAIL_BYTES * _DRAWN_AT_ONCE)
+            drawn, self._random = self._random[:_TAIL_BYTES], self._random[_TAIL_BYTES:]
+        tail = int.from_bytes(drawn) & ((1 << 62) - 1)
         number = (stamp << 80) | (0x7 << 76) | (counter << 64) | (0b10 << 62) | tail
         text = f"{number:032x}"
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

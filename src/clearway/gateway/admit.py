@@ -63,7 +63,7 @@ def admit(  # what is known at this moment
             client_version=seen.client_version,
             client_request_id=seen.client_request_id,
             request_model=model(asked.peek.model) if asked else None,
-            stream=asked.peek.stream if asked else None,
+            stream=bool(asked.peek.stream) if asked and asked.readable and call.endpoint == "messages" else None,
             request_bytes=len(asked.body) if asked else 0,
         ),
     )

@@ -27,6 +27,8 @@ _NEVER_SENT_PREFIXES = (b"x-forwarded-", b"x-clearway-", b"proxy-")
 CREDENTIALS = frozenset({b"authorization", b"x-api-key"})
 """The fields in which a client's credential travels."""
 
+_PLAIN_CONNECTION = (b"keep-alive", b"close", b"Keep-Alive", b"Close")
+_NONE: frozenset[bytes] = frozenset()
 _FORWARDING = (b"forwarded", b"x-real-ip", b"cf-connecting-ip", b"true-client-ip")
 
 # The account behind the gateway's own credential, and the path to it.
@@ -59,10 +61,10 @@ def is_ours(value: bytes) -> bool:
     return b"cw-" in value and _OURS.search(value) is not None
 
 
-def _named_by_connection(headers: Headers) -> set[bytes]:
-    return {
-        token.strip().lower() for name, value in headers if name == b"connection" for token in value.split(b",")
-    } - {b"close", b"keep-alive"}
+def _named_by_connection(headers: Headers) -> frozenset[bytes]:
+    """The fields that `connection` makes hop by hop, mostly none."""
+    values = [value for name, value in headers if name == b"connection" and value not in _PLAIN_CONNECTION]
+    return frozenset(token.strip().lower() for value in values for token in value.split(b",")) if values else _NONE
 
 
 def outbound(headers: Headers, *, keep_credential: bool, identity: bool) -> list[tuple[bytes, bytes]]:

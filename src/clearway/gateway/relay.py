@@ -104,6 +104,8 @@ class Relay:
                     await self._settle()
                 if chunk:
                     await sink.write(chunk)
+                    # The end may have come meanwhile, with nothing more to write.
+                    chunk = b""
                     if beat is not None:
                         beat.wrote()
         except UpstreamProtocolError:

@@ -43,7 +43,7 @@ class Duties:
         if keys is not None:
             self._due.append((_KEYS_S, keys.refresh))
         if database.is_shared:
-            self._due.append((_SWEEP_S, self.sweep))
+            self._due.append((_SWEEP_S, self._sweep_again))
         self._done_at = [0.0] * len(self._due)
         self.swept = 0
         """Exchanges of dead instances that were ended so far."""
@@ -57,7 +57,7 @@ class Duties:
         try:
             with self._database.writing() as connection:
                 instances.register(connection, self._instance, self._clock.now_us())
-            self.sweep()
+            self._sweep()
         except SQLAlchemyError as error:
             raise unusable(error) from error
         self._done_at = [self._clock.monotonic()] * len(self._due)
@@ -74,15 +74,18 @@ class Duties:
         """Give the lease back."""
         _try(self._retire)
 
-    def sweep(self) -> None:
-        """End what dead instances left open."""
+    def _sweep(self) -> int:
         with self._database.writing() as connection:
             count = instances.sweep(
                 connection, me=self._instance.id, now_us=self._clock.now_us(), alone=not self._database.is_shared
             )
         self.swept += count
-        if count:
-            log.warning("exchanges_swept", count=count)
+        return count
+
+    def _sweep_again(self) -> None:
+        # The first time is told by whoever started the writer.
+        if count := self._sweep():
+            log.warning("exchanges_swept", exchanges=count, outcome="interrupted")
 
     def _renew(self) -> None:
         with self._database.writing() as connection:

@@ -48,7 +48,7 @@ KINDS: dict[str, Callable[[Parts], Managed]] = {
     "anthropic": lambda parts: AnthropicUpstream(parts.settings, parts.credential(), parts.client()),
     "passthrough": lambda parts: PassthroughUpstream(parts.settings, parts.client()),
     "replay": lambda parts: ReplayUpstream(parts.settings, parts.clock),
-    "sim": lambda parts: SimUpstream(parts.settings, parts.clock),
+    "sim": lambda parts: SimUpstream(parts.settings, parts.clock, parts.timeouts),
 }
 
 

@@ -14,6 +14,7 @@ import msgspec
 import structlog
 
 from clearway.config.model import Upstream as Settings
+from clearway.config.problems import ConfigError, Problem
 from clearway.core.clock import Clock
 from clearway.core.errors import BadRequest, TooLarge
 from clearway.upstreams.protocol import Headers, Kind, Pays, Request
@@ -73,7 +74,7 @@ class ReplayUpstream:
         """Index the folder. May be called more than once.
 
         Raises:
-            ValueError: There is no such folder, or no recording in it.
+            ConfigError: There is no such folder, or no recording in it.
         """
         async with self._starting:
             if self._index is None:
@@ -133,12 +134,12 @@ async def _look(request: Request, codings: str) -> tuple[bytes, str]:
 
 def _index(folder: Path, name: str) -> Index:
     if not folder.is_dir():
-        raise ValueError(f"upstream {name}: recordings names no folder: {folder}")
+        raise ConfigError(Problem(f"upstream {name}", "recordings", f"there is no folder {folder}"))
     index = Index.of(folder)
     if index.skipped:
         _log.warning("recordings_skipped", upstream=name, skipped=index.skipped, indexed=len(index))
     if not len(index):
-        raise ValueError(f"upstream {name}: there is no recording in {folder}")
+        raise ConfigError(Problem(f"upstream {name}", "recordings", f"there is no recording in {folder}"))
     return index
 
 

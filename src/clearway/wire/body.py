@@ -5,8 +5,9 @@ that nobody reads, nothing is written anew. Members that decide something
 (`model`, `stream`, `max_tokens`) may stand there once: of two, another reader
 could take the other one.
 
-Cost: one pass in C over the body, about 0.6 µs per KB; the slow way, taken only
-where the text holds escaped letters or the same quoted word twice, is another.
+Cost: one pass in C over the body, about 0.4 µs per KB. The long values (`messages`,
+`system`, `tools`) are cut out before anything else is looked for; the slow way,
+taken only where what is left holds escaped letters or a name twice, is another pass.
 """
 
 import json
@@ -16,12 +17,12 @@ import msgspec
 
 from clearway.core.errors import BadRequest
 
-_ONCE = (b'"model"', b'"stream"', b'"max_tokens"')
-_NAMES = frozenset({"model", "stream", "max_tokens"})
+_NAMES = ("model", "stream", "max_tokens")
 # An escape that could spell a letter or `_` of a name above.
 _ESCAPED_LETTER = re.compile(rb"\\u00[5-7]")
 _WHITE = re.compile(r"[ \t\n\r]*")
-_AFTER_NAME = re.compile(rb"[ \t\n\r]*:[ \t\n\r]*")
+_COLON = re.compile(rb"[ \t\n\r]*:[ \t\n\r]*")
+_LONG = 1024
 
 
 class Peek(msgspec.Struct, frozen=True):
@@ -32,11 +33,22 @@ class Peek(msgspec.Struct, frozen=True):
     max_tokens: int | None = None
 
 
+class _Seen(msgspec.Struct):
+    """A body with its long values left as they are: views, not copies."""
+
+    model: str | None = None
+    stream: bool | None = None
+    max_tokens: int | None = None
+    messages: msgspec.Raw = msgspec.Raw()
+    system: msgspec.Raw = msgspec.Raw()
+    tools: msgspec.Raw = msgspec.Raw()
+
+
 class Unreadable(BadRequest):
     """The body is not JSON, or a member has the wrong type."""
 
 
-_decoder = msgspec.json.Decoder(Peek)
+_decoder = msgspec.json.Decoder(_Seen)
 
 
 def peek(body: bytes | bytearray) -> Peek:
@@ -52,9 +64,9 @@ def peek(body: bytes | bytearray) -> Peek:
         raise Unreadable(f"the body does not fit: {_reason(error)}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Unreadable(f"the body is not valid JSON: {_reason(error)}") from None
-    if _may_repeat(body):
+    if _may_repeat(_rest(body, seen)):
         _refuse_repeats(body)
-    return seen
+    return Peek(seen.model, seen.stream, seen.max_tokens)
 
 
 def _reason(error: Exception) -> str:
@@ -65,8 +77,43 @@ def _reason(error: Exception) -> str:
     return "it is nested too deeply" if isinstance(error, RecursionError) else "it is not UTF-8"
 
 
-def _may_repeat(body: bytes | bytearray) -> bool:
-    return any(body.count(name) > 1 for name in _ONCE) or _ESCAPED_LETTER.search(body) is not None
+def _rest(body: bytes | bytearray, seen: _Seen) -> list[tuple[int, bytes | bytearray]]:
+    """What is left of a body without its long values, with the place of each piece.
+
+    What is cut out is always one whole JSON value, so no member of the top level
+    gets lost, wherever the name was found.
+    """
+    if len(body) <= _LONG:
+        return [(0, body)]
+    cuts = sorted(
+        (start, start + len(value))
+        for name, value in ((b'"messages"', seen.messages), (b'"system"', seen.system), (b'"tools"', seen.tools))
+        if len(value) > _LONG and (start := _place(body, name, value)) is not None
+    )
+    pieces, at = [], 0
+    for start, end in cuts:
+        if start >= at:
+            pieces.append((at, body[at:start]))
+            at = end
+    pieces.append((at, body[at:]))
+    return pieces
+
+
+def _place(body: bytes | bytearray, name: bytes, value: msgspec.Raw) -> int | None:
+    """Where `"name": value` stands; None where the name's first place has another value."""
+    found = _COLON.match(body, body.find(name) + len(name))
+    return found.end() if found and body.startswith(value, found.end()) else None
+
+
+def _may_repeat(rest: list[tuple[int, bytes | bytearray]]) -> bool:
+    model = stream = max_tokens = 0
+    for _, piece in rest:
+        model += piece.count(b'"model"')
+        stream += piece.count(b'"stream"')
+        max_tokens += piece.count(b'"max_tokens"')
+        if b"\\u00" in piece and _ESCAPED_LETTER.search(piece):
+            return True
+    return model > 1 or stream > 1 or max_tokens > 1
 
 
 def _members(text: str) -> list[tuple[str, int, int]]:
@@ -115,8 +162,10 @@ def replace_model(body: bytes | bytearray, model: str) -> bytes:
         body: A body that `peek` has accepted and found a model in.
         model: The new name.
     """
-    if not _may_repeat(body):
-        found = _AFTER_NAME.match(body, body.index(_ONCE[0]) + len(_ONCE[0]))
+    rest = _rest(body, _decoder.decode(body))
+    if not _may_repeat(rest):
+        place, piece = next((place, piece) for place, piece in rest if b'"model"' in piece)
+        found = _COLON.match(body, place + piece.index(b'"model"') + len(b'"model"'))
         if found:
             start = found.end()
             end = body.index(b'"', start + 1) + 1
