@@ -249,7 +249,7 @@ class FakeUpstream:
             for piece in said.pieces:
                 step = asyncio.ensure_future(_step(piece, writer))
                 await asyncio.wait({step, leaving}, return_when=asyncio.FIRST_COMPLETED)
-                if not step.done():
+                if not step.done() or isinstance(step.exception(), ConnectionError):
                     step.cancel()
                     with self._journal.changed:
                         self._journal.left_early += 1

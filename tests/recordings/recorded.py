@@ -13,6 +13,8 @@ from typing import Any
 
 SEVERAL = "several_messages_in_one_stream"
 """The note on a stream that no single request got: only its bytes can be compared."""
+TRAILING = "done_marker_from_intermediate_proxy"
+"""The note on a stream that goes on after its last event."""
 
 Json = Mapping[str, Any]
 
@@ -155,9 +157,14 @@ def _usage(usage: Json | None) -> dict[str, object]:
         "thinking_tokens": details.get("thinking_tokens", 0),
         "web_search_requests": tools.get("web_search_requests", 0),
         "web_fetch_requests": tools.get("web_fetch_requests", 0),
-        **{name: usage.get(name) for name in _WORDS},
+        **{name: genuine(usage.get(name)) for name in _WORDS},
         "iterations": [_iteration(run) for run in usage.get("iterations") or ()] or None,
     }
+
+
+def genuine(value: str | None) -> str | None:
+    """A value that the upstream said; None for what a recorder put in its place, such as `<REQUEST_ID>`."""
+    return None if value is None or value == "REDACTED" or "<" in value else value
 
 
 def _iteration(run: Json) -> dict[str, object]:

@@ -5,12 +5,12 @@ Python's `uuid` has `uuid7` only from 3.14 on.
 """
 
 import os
+import struct
 import threading
 
 from clearway.core.clock import Clock
 
 _COUNTER_BITS = 12
-_TAIL_BYTES = 8
 _DRAWN_AT_ONCE = 256  # one system call for so many ids
 _COUNTER_MAX = (1 << _COUNTER_BITS) - 1
 
@@ -23,7 +23,7 @@ class IdMaker:
         self._lock = threading.Lock()
         self._last_ms = 0
         self._counter = 0
-        self._random = b""
+        self._tails: list[int] = []
 
     def new(self) -> str:
         """A new id: 36 characters, lower case, hyphenated."""
@@ -37,10 +37,9 @@ class IdMaker:
                 # The millisecond is full, or the clock went back: run ahead of it.
                 self._last_ms, self._counter = self._last_ms + 1, 0
             stamp, counter = self._last_ms, self._counter
-            if not self._random:
-                self._random = os.urandom(_TAIL_BYTES * _DRAWN_AT_ONCE)
-            drawn, self._random = self._random[:_TAIL_BYTES], self._random[_TAIL_BYTES:]
-        tail = int.from_bytes(drawn) & ((1 << 62) - 1)
+            if not self._tails:
+                self._tails.extend(struct.unpack(f"{_DRAWN_AT_ONCE}Q", os.urandom(8 * _DRAWN_AT_ONCE)))
+            tail = self._tails.pop() >> 2
         number = (stamp << 80) | (0x7 << 76) | (counter << 64) | (0b10 << 62) | tail
         text = f"{number:032x}"
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

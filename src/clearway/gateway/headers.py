@@ -22,15 +22,14 @@ _HOP = frozenset(
         b"upgrade",
     }
 )
-_NEVER_SENT = _HOP | {b"host", b"content-length", b"expect", b"cookie", b"forwarded", b"via", b"x-real-ip"}
+_FORWARDING = (b"forwarded", b"x-real-ip", b"cf-connecting-ip", b"true-client-ip")
+_NEVER_SENT = _HOP | {b"host", b"content-length", b"expect", b"cookie", b"via", *_FORWARDING}
 _NEVER_SENT_PREFIXES = (b"x-forwarded-", b"x-clearway-", b"proxy-")
 CREDENTIALS = frozenset({b"authorization", b"x-api-key"})
 """The fields in which a client's credential travels."""
 
 _PLAIN_CONNECTION = (b"keep-alive", b"close", b"Keep-Alive", b"Close")
 _NONE: frozenset[bytes] = frozenset()
-_FORWARDING = (b"forwarded", b"x-real-ip", b"cf-connecting-ip", b"true-client-ip")
-
 # The account behind the gateway's own credential, and the path to it.
 _ACCOUNT = frozenset(
     {b"anthropic-organization-id", b"anthropic-workspace-id", b"set-cookie", b"server", b"via", b"cf-ray", b"alt-svc"}
@@ -41,8 +40,10 @@ _ACCOUNT_PREFIXES = (
     b"anthropic-fast-",
     b"cf-",
     b"x-envoy-",
-    b"x-clearway-",
 )
+# Which pages may read an answer (`server.cors_origins`), and what this gateway says
+# of it, is for this door to say.
+_DOORS_OWN = (b"access-control-", b"x-clearway-")
 
 
 def was_forwarded(headers: Headers) -> bool:
@@ -104,8 +105,7 @@ def returned(headers: Headers, *, everything: bool) -> list[tuple[bytes, bytes]]
         for name, value in headers
         if name not in _HOP
         and name not in named
-        # Which pages may read an answer is for this door to say (`server.cors_origins`).
-        and not name.startswith(b"access-control-")
+        and not name.startswith(_DOORS_OWN)
         and (everything or (name not in _ACCOUNT and not name.startswith(_ACCOUNT_PREFIXES)))
     ]
 

@@ -17,7 +17,8 @@ _AGENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{3,63}")
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@\[\]+-]{0,127}")
 _WORD = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _GEO = re.compile(r"[a-z][a-z0-9_-]{0,31}")
-_PRODUCT = re.compile(r"([A-Za-z][A-Za-z0-9._-]{1,39})(?:/| )v?([0-9][0-9A-Za-z.+-]{0,31})")
+# `name/1.2` as the standard has it, and `Anthropic/Python 1.2` as the official SDKs write it.
+_PRODUCT = re.compile(r"([A-Za-z][A-Za-z0-9._-]{1,39}(?:/[A-Za-z]{1,20})?)[/ ]v?([0-9][0-9A-Za-z.+-]{0,31})")
 _CREDENTIAL = re.compile(
     r"(?i)^(?:sk|cw|pk|rk|ghp|gho|ghs|github_pat|glpat|xox[a-z]|akia|asia|aiza|ey[a-z0-9])[-_a-z0-9]|secret|token|passw"
 )

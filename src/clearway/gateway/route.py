@@ -47,15 +47,7 @@ class Router:
             NotFound: No upstream serves the model or the endpoint.
             NoUpstream: None is configured for this kind of credential.
         """
-        self._judge(caller, endpoint)
-        suiting = [upstream for upstream in self.upstreams if self._suits(upstream, caller)]
-        if not suiting:
-            raise self._nobody(caller)
-        open_ones = [upstream for upstream in suiting if endpoint in OWN_ENDPOINTS or upstream.pays == "client"]
-        if not open_ones:
-            hint = "with the gateway's own credential only /v1/messages, /v1/messages/count_tokens and /v1/models pass"
-            raise NotFound("this path is not served here", hint=hint)
-        targets = [Target(upstream, self._model_for(upstream, model)) for upstream in open_ones]
+        targets = [Target(upstream, self._model_for(upstream, model)) for upstream in self.open_to(caller, endpoint)]
         serving = [target for target in targets if _serves(target)]
         if not serving:
             raise NotFound(f"no upstream serves the model {_shown(model)}", hint="GET /v1/models lists what there is")

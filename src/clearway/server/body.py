@@ -75,6 +75,8 @@ class HeldBody:
             raise ClientGone
         body: bytes = message["body"]
         if not message["more_body"]:
+            if len(body) > room.max_body:
+                raise self._too_large()
             self._take(len(body) - self._taken)
             return body
         room.enter()

@@ -28,6 +28,7 @@ MAX_CONNECTIONS = 10_000
 _WRITE_HIGH = 256 * 1024
 EXTENSION = "clearway"
 """Under this name the scope's `extensions` hold `{"connection": Guard}`."""
+_VERSIONS = ("1.1", "1.0")
 _METHODS = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"})
 
 
@@ -111,12 +112,14 @@ class Guard(HttpToolsProtocol):
         headers, url = self.headers, self.url
         size = len(url) + sum(len(name) + len(value) + 4 for name, value in headers)
         hosts = sum(name == b"host" for name, _ in headers)
-        plain = url.startswith(b"/") and self.parser.get_method() in _METHODS
+        # A fragment is no part of a target (RFC 9112, section 3.2), and the parser would drop it.
+        plain = url.startswith(b"/") and b"#" not in url and self.parser.get_method() in _METHODS
         problems = (
             (len(url) > MAX_TARGET, HeadTooLarge, f"the request target is over {MAX_TARGET} bytes"),
             (len(headers) > MAX_FIELDS, HeadTooLarge, f"the request head has over {MAX_FIELDS} fields"),
             (size > MAX_HEAD, HeadTooLarge, f"the request head is over {MAX_HEAD} bytes"),
             (not plain, BadRequest, "the request line is not one of an API client"),
+            (self.parser.get_http_version() not in _VERSIONS, BadRequest, "this is not HTTP/1.1"),
             (hosts != 1, BadRequest, "the request must have exactly one Host"),
             (self.parser.should_upgrade(), BadRequest, "the connection cannot be upgraded here"),
         )
@@ -132,12 +135,21 @@ class Guard(HttpToolsProtocol):
         if self._closing or self.transport.is_closing():
             return
         self._closing = True
-        running = self.cycle is not None and not self.cycle.response_complete
-        if not running:
+        if self._is_silent():
             status, headers, body = render(error, "none")
             lines = [b"%s: %s\r\n" % field for field in headers]
             self.transport.write(b"".join([STATUS_LINE[status], *lines, b"connection: close\r\n\r\n", body]))
         self.transport.close()
+
+    def _is_silent(self) -> bool:
+        """No answer is under way; one that has not begun never will."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete:
+            return True
+        if self.pipeline or cycle.response_started:
+            return False
+        cycle.disconnected = True
+        return True
 
     def _check_head(self) -> None:
         """Every ten seconds: a head that is not complete by then ends the connection."""

@@ -107,4 +107,7 @@ class Scanner:
         return [decode_event(raw)] if raw and self._matters(raw) else []
 
     def _matters(self, raw: bytes | bytearray) -> bool:
-        return any(needle in raw for needle in self._needles)
+        for needle in self._needles:  # noqa: SIM110  # runs for each event: `any` of a generator costs more
+            if needle in raw:
+                return True
+        return False

@@ -1,0 +1,86 @@
+"""Only short labels of known form are kept of what others send."""
+
+import pytest
+
+from clearway.gateway.labels import Labels, identifier, model, word
+
+UUID = "0192f0c1-8f1a-4b52-9a55-0d6f3a7be001"
+
+
+@pytest.mark.parametrize(
+    ("agent", "name", "version"),
+    [
+        ("claude-cli/2.1.329 (external, sdk-cli)", "claude-cli", "2.1.329"),
+        ("Anthropic/Python 2.12.0", "Anthropic/Python", "2.12.0"),
+        ("AsyncAnthropic/Python 2.12.0", "AsyncAnthropic/Python", "2.12.0"),
+        ("Anthropic/JS 1.12.0", "Anthropic/JS", "1.12.0"),
+        ("python-httpx/0.28.1", "python-httpx", "0.28.1"),
+        ("curl/8.5.0", "curl", "8.5.0"),
+        ("sk-ant-api03-canary/1.0", None, None),
+        ("my-secret-thing/1", None, None),
+        ("Mozilla", None, None),
+        ("", None, None),
+        ("x" * 500 + "/1", None, None),
+    ],
+)
+def test_client_programs(agent: str, name: str | None, version: str | None) -> None:
+    """Name and version of the first product, or nothing."""
+    labels = Labels([(b"user-agent", agent.encode())])
+
+    assert (labels.client_name, labels.client_version) == (name, version)
+
+
+def test_claude_code_sessions_and_agents() -> None:
+    """Claude Code's attribution headers."""
+    labels = Labels(
+        [
+            (b"x-claude-code-session-id", UUID.encode()),
+            (b"x-claude-code-agent-id", b"agent_7f"),
+            (b"x-claude-code-parent-agent-id", b"main"),
+            (b"x-client-request-id", UUID.upper().encode()),
+        ]
+    )
+
+    assert (labels.session_id, labels.agent_id, labels.parent_agent_id) == (UUID, "agent_7f", "main")
+    assert labels.client_request_id == UUID.upper()
+
+
+@pytest.mark.parametrize(
+    "value", [b"sk-ant-oat01-abcdef", b"cw-abcdefgh", b"a b", b"\xff\xfe", b"x" * 200, b"password1", b""]
+)
+def test_other_values_are_not_kept(value: bytes) -> None:
+    """In every header that is looked at."""
+    names = (b"x-claude-code-session-id", b"x-claude-code-agent-id", b"x-claude-code-parent-agent-id")
+    labels = Labels([(name, value) for name in (*names, b"x-client-request-id", b"user-agent")])
+    kept = [getattr(labels, name) for name in Labels.__slots__]
+
+    assert kept == [None] * len(kept)
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        ("claude-opus-5-5", True),
+        ("anthropic/claude-sonnet-4.5", True),
+        ("claude-opus-5-5[1m]", True),
+        ("us.anthropic.claude-x-v1:0", True),
+        ("sk-ant-api03-x", False),
+        ("cw-abcdef", False),
+        ("a model", False),
+        ("m\n", False),
+        ("m" * 200, False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_models(value: str | None, kept: bool) -> None:  # noqa: FBT001  # a table
+    """Names of models, of any vendor."""
+    assert model(value) == (value if kept else None)
+
+
+def test_ids_and_words() -> None:
+    """Upstreams' ids and vocabularies."""
+    assert identifier("req_011CSHoEeqs5C35K2UUqR7Fy") == "req_011CSHoEeqs5C35K2UUqR7Fy"
+    assert identifier("sk-ant-1234567") is None
+    assert word("overloaded_error") == "overloaded_error"
+    assert word("Overloaded, said sk-ant") is None
