@@ -37,8 +37,8 @@ bench: setup ## CPU per request and per event, beside nginx in the same run; ARG
 bench-check: setup ## a short bench that fails where a goal is missed
 	$(BIN)/python -m bench.run --rounds 1 --seconds 2 --check $(ARGS)
 
-docs: setup ## docs/reference again, from the code
-	$(BIN)/python tools/docs.py
+docs: setup ## docs/reference and the README's transcripts again, from the code
+	$(BIN)/python tools/docs.py && $(BIN)/python tools/transcript.py
 
 prices: setup ## newest list prices from genai-prices
 	$(BIN)/python -m tools.lock --upgrade-package genai-prices && $(PYTHON) tools/setup.py dev && $(BIN)/python tools/prices.py

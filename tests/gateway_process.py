@@ -83,7 +83,6 @@ class GatewayProcess:
         self._config.write_text(config)
         self._log = home / "serve.log"
         self._process: subprocess.Popen[str] | None = None
-        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self.environment = {
             "PATH": f"{Path(PROGRAM).parent}:/usr/local/bin:/usr/bin:/bin",
             "HOME": str(home),
@@ -105,9 +104,10 @@ class GatewayProcess:
                 stderr=log,
                 text=True,
             )
-        threading.Thread(target=self._listen, args=(self._process,), daemon=True).start()
+        lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        threading.Thread(target=_listen, args=(self._process, lines), daemon=True).start()
         try:
-            line = self._lines.get(timeout=PATIENCE_S)
+            line = lines.get(timeout=PATIENCE_S)
         except queue.Empty:
             line = None
         if line is None:
@@ -205,9 +205,10 @@ class GatewayProcess:
             self._process.wait(PATIENCE_S)
             raise
 
-    def _listen(self, process: subprocess.Popen[str]) -> None:
-        assert process.stdout is not None
-        with process.stdout as said:
-            for line in said:
-                self._lines.put(line)
-        self._lines.put(None)
+
+def _listen(process: subprocess.Popen[str], lines: queue.SimpleQueue[str | None]) -> None:
+    assert process.stdout is not None
+    with process.stdout as said:
+        for line in said:
+            lines.put(line)
+    lines.put(None)

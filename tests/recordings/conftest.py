@@ -39,7 +39,8 @@ def collection(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Colle
     with ExitStack() as stack:
         if request.param == "own":
             recorded = read(OWN)
-            yield Collection(OWN, recorded, len(recorded), lambda: stack.enter_context(OwnUpstream(recorded)))
+            served = sum(one.is_model_call or one.is_count for one in recorded)
+            yield Collection(OWN, recorded, served, lambda: stack.enter_context(OwnUpstream(recorded)))
             return
         folder: Path = request.getfixturevalue("recordings")
         program = folder.parent / "replay" / "replay.py"

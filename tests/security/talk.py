@@ -69,10 +69,9 @@ def exchange(url: str, data: bytes, *, method: str = "POST") -> Answered | None:
 
 
 def conversation(url: str, data: bytes) -> list[Answered]:
-    """Send bytes, say that no more will come, and read every answer until the end."""
+    """Send bytes and read every answer until the gateway ends the connection."""
     with connect(url) as sock:
         sock.sendall(data)
-        sock.shutdown(socket.SHUT_WR)
         said = b""
         try:
             while piece := sock.recv(65_536):

@@ -87,6 +87,7 @@ class Gateway:
         return authenticate(call.headers, self._ring, now_us=self._books.clock.now_us(), key_required=required)
 
     async def _read(self, call: Call, caller: Caller) -> Asked:
+        self._router.open_to(caller, call.endpoint)
         body = await call.body()
         if call.endpoint not in _READ:
             return Asked(body, body, Peek(), readable=True)

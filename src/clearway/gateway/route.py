@@ -38,14 +38,34 @@ class Router:
             self._suits(upstream, caller) == "client" for upstream in self.upstreams
         )
 
+    def open_to(self, caller: Caller, endpoint: Endpoint) -> list[Upstream]:
+        """The upstreams that this caller may use for an endpoint, whatever the model.
+
+        Needs no body, so that who is refused here costs nothing.
+
+        Raises:
+            NotAuthenticated: The caller brought nothing that could pay.
+            NotAllowed: The key may not use the endpoint.
+            NotFound: The endpoint is not served for this kind of credential.
+            NoUpstream: None is configured for this kind of credential.
+        """
+        self._judge(caller, endpoint)
+        suiting = [upstream for upstream in self.upstreams if self._suits(upstream, caller)]
+        if not suiting:
+            raise self._nobody(caller)
+        open_ones = [upstream for upstream in suiting if endpoint in OWN_ENDPOINTS or upstream.pays == "client"]
+        if not open_ones:
+            hint = "with the gateway's own credential only /v1/messages, /v1/messages/count_tokens and /v1/models pass"
+            raise NotFound("this path is not served here", hint=hint)
+        return open_ones
+
     def candidates(self, caller: Caller, endpoint: Endpoint, model: str | None) -> list[Target]:
         """The upstreams to try, in configured order.
 
         Raises:
-            NotAuthenticated: The caller brought nothing that could pay.
-            NotAllowed: The key may not use the endpoint, the model or the upstream.
-            NotFound: No upstream serves the model or the endpoint.
-            NoUpstream: None is configured for this kind of credential.
+            NotAllowed: The key may not use the model or the upstream.
+            NotFound: No upstream serves the model.
+            ClientError, NoUpstream: As `open_to`.
         """
         targets = [Target(upstream, self._model_for(upstream, model)) for upstream in self.open_to(caller, endpoint)]
         serving = [target for target in targets if _serves(target)]
