@@ -73,13 +73,21 @@ def settle(
     with _store(gateway) as store:
         rows = {row.id: row for row in store.exchanges(ExchangeQuery(limit=10_000))}
         passed = [
-            Passed(one, answer, rows[answer.header(EXCHANGE) or ""], store.exchange(answer.header(EXCHANGE) or "").attempts)
+            Passed(
+                one, answer, rows[answer.header(EXCHANGE) or ""], store.exchange(answer.header(EXCHANGE) or "").attempts
+            )
             for one, answer in zip(asked, answered, strict=True)
         ]
         total = store.usage(UsageQuery(by=("total",)))[0]
 
     assert len(rows) == len(asked) + others
-    for name in ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens"):
+    for name in (
+        "input_tokens",
+        "output_tokens",
+        "cache_read_tokens",
+        "cache_write_5m_tokens",
+        "cache_write_1h_tokens",
+    ):
         assert sum(getattr(row, name) or 0 for row in rows.values()) == getattr(total, name), name
     return passed
 
@@ -101,7 +109,7 @@ def check_row(passed: Passed, *, kind: str, billing: str) -> None:
     """
     one, row = passed.recorded, passed.row
     endpoint = "messages" if one.is_model_call else "count_tokens" if one.is_count else "relay"
-    expected = {
+    expected: dict[str, object] = {
         "wire": "messages",
         "endpoint": endpoint,
         "method": one.method,
@@ -152,7 +160,7 @@ def check_fold(passed: Passed) -> None:
     """
     message = _fold(passed.answered, is_stream=passed.recorded.sse is not None)
     usage = message.usage
-    expected = {
+    expected: dict[str, object] = {
         "response_id": message.id,
         "stop_reason": message.stop_reason,
         "input_tokens": usage.input_tokens,

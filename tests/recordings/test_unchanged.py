@@ -72,9 +72,7 @@ def _check_came(came: Sequence[Came], asked: Sequence[Asked], credential: tuple[
     assert Counter(one.recorded.id for one in asked) == Counter(one.id for one in came)
     by_id = {one.id: one for one in came}
     for one in asked:
-        expected = Came(
-            one.recorded.id, one.method, one.target, one.forwarded(credential=credential), one.body_sha256
-        )
+        expected = Came(one.recorded.id, one.method, one.target, one.forwarded(credential=credential), one.body_sha256)
 
         assert expected == by_id[one.recorded.id]
 

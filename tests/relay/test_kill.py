@@ -68,7 +68,7 @@ class _Caller(threading.Thread):
         while True:
             try:
                 with Client(self._url) as client:
-                    client.ask(prompt("sim:words 5", stream=stream), [("x-api-key", self._key)])
+                    client.ask(prompt(stream=stream), [("x-api-key", self._key)])
                     whole = client.read_whole()
             except (ConnectionError, AssertionError):
                 return

@@ -77,7 +77,11 @@ class Client:
             # Before connecting, so that the window is small from the start (tcp(7)).
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self._socket.settimeout(PATIENCE_S)
-        self._socket.connect((where.hostname, where.port))
+        try:
+            self._socket.connect((where.hostname, where.port))
+        except BaseException:
+            self._socket.close()
+            raise
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = b""
         self._left: int | None = 0

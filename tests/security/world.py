@@ -18,7 +18,7 @@ from tests.security.talk import Answered, ask
 CREDENTIAL = "sk-ant-api03-of-the-gateway-0123456789"
 SPARE_CREDENTIAL = "sk-ant-api03-of-the-spare-9876543210"
 MESSAGE = {
-    "id": "msg_01",
+    "id": "msg_0123456",
     "type": "message",
     "role": "assistant",
     "model": "claude-sonnet-4-5",
