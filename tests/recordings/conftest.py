@@ -39,7 +39,7 @@ def collection(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Colle
     with ExitStack() as stack:
         if request.param == "own":
             recorded = read(OWN)
-            served = sum(one.is_model_call or one.is_count for one in recorded)
+            served = sum((one.is_model_call or one.is_count) and one.status != 401 for one in recorded)
             yield Collection(OWN, recorded, served, lambda: stack.enter_context(OwnUpstream(recorded)))
             return
         folder: Path = request.getfixturevalue("recordings")

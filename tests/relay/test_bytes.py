@@ -8,7 +8,7 @@ import pytest
 from tests.clients.answers import FINAL_OUTPUT, HEADERS, USAGE, events, message
 from tests.fake_upstream import Answer, Gate, Piece, answer, json_answer, stream_answer
 from tests.relay.stage import Stage
-from tests.relay.wire_client import MODEL, OWN_CREDENTIAL, JSON, Whole, prompt
+from tests.relay.wire_client import JSON, MODEL, OWN_CREDENTIAL, Whole, prompt
 
 SAID = events("every byte € counts", MODEL)
 STREAM = b"".join(SAID)
@@ -84,9 +84,7 @@ def test_compressed_answer(stage: Stage, coding: str, *, stream: bool) -> None:
     packed = pack(plain if stream else plain.partition(b"\r\n\r\n")[2])
     field = ("content-encoding", coding)
     stage.play(
-        stream_answer([packed[:25], packed[25:]], headers=[field])
-        if stream
-        else answer(packed, headers=[JSON, field])
+        stream_answer([packed[:25], packed[25:]], headers=[field]) if stream else answer(packed, headers=[JSON, field])
     )
 
     whole = _ask(stage, stream=stream)

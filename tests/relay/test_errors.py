@@ -231,9 +231,7 @@ def test_both_are_busy(start_gateway: Start, fake_upstream: Upstreams) -> None:
 
 def test_passthrough_is_not_failed_over(start_gateway: Start, fake_upstream: Upstreams) -> None:
     """The client's own login, limits and retries are the client's: a busy upstream is not passed over."""
-    pair = Pair(
-        start_gateway, fake_upstream, lambda _: answer(BODY, status=529, headers=FIELDS), kind="passthrough"
-    )
+    pair = Pair(start_gateway, fake_upstream, lambda _: answer(BODY, status=529, headers=FIELDS), kind="passthrough")
 
     whole = pair.ask()
 

@@ -3,10 +3,11 @@
 import gzip
 from collections.abc import Callable, Iterator
 
+import msgspec
 import pytest
 
 from tests.clients.answers import event, events, message
-from tests.fake_upstream import Answer, Gate, Received, answer, json_answer, stream_answer
+from tests.fake_upstream import Answer, Gate, Received, answer, stream_answer
 from tests.relay.stage import Stage
 from tests.relay.wire_client import MODEL, Client, prompt
 
@@ -113,10 +114,9 @@ def test_none_in_a_compressed_stream(beating: Stage) -> None:
     assert (packed, True) == (seen + rest, complete)
 
 
-PLAIN = json_answer(message("no events here", MODEL)).pieces[0]
-assert isinstance(PLAIN, bytes)
+PLAIN = msgspec.json.encode(message("no events here", MODEL))
 NOT_STREAMS: list[tuple[str, Callable[[Gate], Answer]]] = [
-    ("plain", lambda gate: Answer((PLAIN[:-20], gate, PLAIN[-20:]))),
+    ("plain", lambda gate: _in_two(PLAIN, "application/json", gate)),
     ("text", lambda gate: _in_two(b"half a word", "text/plain", gate)),
 ]
 

@@ -13,7 +13,7 @@ from tests.clients.answers import USAGE, events
 from tests.fake_upstream import Gate, stream_answer
 from tests.gateway_process import SIM, GatewayProcess
 from tests.relay.stage import Books, Stage, wait_until
-from tests.relay.wire_client import MODEL, Client, prompt
+from tests.relay.wire_client import MODEL, PATIENCE_S, Client, prompt
 
 SAID = events("killed in the middle", MODEL)
 ROUNDS = 10
@@ -81,34 +81,37 @@ class _Caller(threading.Thread):
 
 @pytest.mark.timeout(90)
 def test_acknowledged_is_kept(tmp_path: Path) -> None:
-    """Ten kills at random moments: each exchange that a client received whole is in the ledger, as `ok`."""
-    gateway = GatewayProcess(tmp_path, SIM)
+    """Ten kills at random moments: each exchange that a client received whole is in the ledger."""
     dice = random.Random(4)  # noqa: S311  # moments, not secrets
     received = 0
-    gateway.start()
-    key = gateway.new_key("caller")
-    for _ in range(ROUNDS):
-        callers = [_Caller(gateway.url, key) for _ in range(3)]
-        for caller in callers:
-            caller.start()
-        wanted = dice.randint(1, 60)
-        wait_until(lambda: sum(len(caller.acknowledged) for caller in callers) >= wanted, "enough came whole")  # noqa: B023
-        gateway.kill()
-        for caller in callers:
-            caller.join(10)
-        acknowledged = {one for caller in callers for one in caller.acknowledged}
-        received += len(acknowledged)
-        gateway.start()
+    with GatewayProcess(tmp_path, SIM) as gateway:
+        key = gateway.new_key("caller")
+        for _ in range(ROUNDS):
+            acknowledged = _ask_until_killed(gateway, key, dice.randint(1, 60))
+            gateway.start()
+            received += len(acknowledged)
 
-        outcomes = _outcomes(gateway.data_dir)
+            outcomes = _outcomes(gateway.data_dir)
 
-        assert acknowledged <= set(outcomes)
-        # What settled in the last moments may be swept; it is there, and it is told.
-        assert {"ok", "interrupted"} >= {outcomes[one] for one in acknowledged}
-        assert None not in outcomes.values()
+            assert acknowledged <= set(outcomes)
+            # What settled in the last moments may be swept; it is there, and it is told.
+            assert {"ok", "interrupted"} >= {outcomes[one] for one in acknowledged}
+            assert None not in outcomes.values()
+        assert Books(gateway.data_dir).status().healthy
+
     assert received >= ROUNDS
-    assert Books(gateway.data_dir).status().healthy
-    gateway.stop()
+
+
+def _ask_until_killed(gateway: GatewayProcess, key: str, wanted: int) -> set[str]:
+    """Kill the gateway once `wanted` answers came whole; returns all that did."""
+    callers = [_Caller(gateway.url, key) for _ in range(3)]
+    for caller in callers:
+        caller.start()
+    wait_until(lambda: sum(len(caller.acknowledged) for caller in callers) >= wanted, "enough came whole")
+    gateway.kill()
+    for caller in callers:
+        caller.join(PATIENCE_S)
+    return {one for caller in callers for one in caller.acknowledged}
 
 
 def _outcomes(data_dir: Path) -> dict[str, str | None]:

@@ -1,6 +1,6 @@
 """The list of models and the counting of tokens, in front of upstreams that have them and that lack them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
@@ -20,12 +20,11 @@ PAGE = {"data": ENTRIES, "has_more": False, "first_id": IDS[0], "last_id": IDS[-
 
 
 @pytest.fixture
-def listing(build_stage: object) -> Iterator[Stage]:
+def listing(build_stage: Callable[[str], Stage]) -> Stage:
     """A gateway with two aliases, whose upstream lists three models."""
-    assert callable(build_stage)
-    stage: Stage = build_stage('[models.aliases]\nswift = "claude-haiku-4-5"\nsecret-one = "claude-opus-9"\n')
+    stage = build_stage('[models.aliases]\nswift = "claude-haiku-4-5"\nsecret-one = "claude-opus-9"\n')
     stage.play(json_answer(PAGE))
-    yield stage
+    return stage
 
 
 def _get(stage: Stage, target: str, *fields: tuple[str, str]) -> Whole:

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 from clearway.ledger.lock import read_owner
 from tests.gateway_process import PROGRAM, SIM, GatewayProcess, passthrough
 from tests.relay.stage import wait_until
+from tests.relay.wire_client import PATIENCE_S
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -110,10 +112,10 @@ def test_exit_code(home: GatewayProcess, command: tuple[str, ...], code: int) ->
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGUSR1])
 def test_signals_reach_the_command(home: GatewayProcess, number: signal.Signals) -> None:
     """A signal to `run` is the command's to handle; `run` ends with it and gives its code."""
+    # Blocked and waited for: no moment at which the signal could be missed.
     told = (
-        "import signal, sys; "
-        f"signal.signal({int(number)}, lambda *_: sys.exit(42)); "
-        "print('here', flush=True); sys.stdin.read()"
+        f"import signal, sys; wanted = {{{int(number)}}}; signal.pthread_sigmask(signal.SIG_BLOCK, wanted); "
+        "print('here', flush=True); signal.sigwait(wanted); sys.exit(42)"
     )
 
     with _running(home, *PYTHON, told) as running:
@@ -195,69 +197,62 @@ def test_running_gateway_is_used(home: GatewayProcess) -> None:
         assert gateway.pid == _gateway_pid(gateway)
 
 
-def test_terminal_is_the_commands(home: GatewayProcess) -> None:
-    """On a terminal the command reads and writes it directly, in its own size and mode."""
-    ask = "import os, sys; print(os.isatty(0), os.isatty(1), os.ttyname(0), input(), sep='|', flush=True)"
+@contextmanager
+def _on_terminal(home: GatewayProcess, script: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """A run of a script on a terminal of its own; gives the process and our end of the terminal."""
     ours, theirs = pty.openpty()
-    name = os.ttyname(theirs)
+    # setsid --ctty makes the terminal the new session's own, as a login does.
+    command = ["setsid", "--ctty", PROGRAM, "run", "--quiet", "--", *PYTHON, script]
     with subprocess.Popen(
-        [PROGRAM, "run", "--quiet", "--", *PYTHON, ask],
-        env=home.environment,
-        cwd=home.home,
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
+        command, env=home.environment, cwd=home.home, stdin=theirs, stdout=theirs, stderr=theirs
     ) as running:
         os.close(theirs)
-        os.write(ours, b"typed here\n")
-        assert 0 == running.wait(20)
-    shown = b""
-    try:
-        while data := os.read(ours, 4096):
-            shown += data
-    except OSError:
-        pass  # Linux tells the end of a terminal so
-    finally:
-        os.close(ours)
+        try:
+            yield running, ours
+        finally:
+            running.kill()
+            # The end of the terminal ends whoever still reads from it.
+            os.close(ours)
 
-    assert f"True|True|{name}|typed here".encode() in shown
+
+def _read_until(terminal: int, needle: bytes) -> bytes:
+    """What is shown up to the end of the line that holds `needle`."""
+    seen = b""
+    while not (needle in seen and seen.endswith(b"\n")):
+        assert select.select([terminal], [], [], PATIENCE_S)[0], f"{needle!r} is not shown: {seen!r}"
+        seen += os.read(terminal, 4096)
+    return seen
+
+
+def test_terminal_is_the_commands(home: GatewayProcess) -> None:
+    """On a terminal the command reads and writes it directly."""
+    ask = "import os; print('here', flush=True); print(input(), os.isatty(0), os.isatty(1), os.isatty(2), sep='|')"
+
+    with _on_terminal(home, ask) as (running, terminal):
+        _read_until(terminal, b"here")
+        os.write(terminal, b"typed\n")
+
+        assert b"typed|True|True|True" in _read_until(terminal, b"|True")
+        assert 0 == running.wait(PATIENCE_S)
 
 
 def test_interrupt_from_the_terminal(home: GatewayProcess) -> None:
     """Ctrl-C reaches the command once, from the terminal; `run` waits for it and survives."""
     count = (
-        "import signal, sys, time\n"
-        "seen = []\n"
-        "signal.signal(signal.SIGINT, lambda *_: (seen.append(1), print('caught', flush=True)))\n"
+        "import signal\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})\n"
         "print('here', flush=True)\n"
+        "signal.sigwait({signal.SIGINT})\n"
+        "print('caught', flush=True)\n"
         "input()\n"
-        "print('in all', len(seen), flush=True)\n"
+        "print('again' if signal.sigpending() else 'once', flush=True)\n"
     )
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        # setsid --ctty makes the terminal the new session's own, as a login does.
-        ["setsid", "--ctty", "--wait", PROGRAM, "run", "--quiet", "--", *PYTHON, count],
-        env=home.environment,
-        cwd=home.home,
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-    ) as running:
-        os.close(theirs)
-        _read_until(ours, b"here")
-        os.write(ours, b"\x03")
-        _read_until(ours, b"caught")
-        os.write(ours, b"done\n")
-        shown = _read_until(ours, b"in all")
-        assert 0 == running.wait(20)
-    os.close(ours)
 
-    assert b"in all 1" in shown
+    with _on_terminal(home, count) as (running, terminal):
+        _read_until(terminal, b"here")
+        os.write(terminal, b"\x03")
+        _read_until(terminal, b"caught")
+        os.write(terminal, b"on\n")
 
-
-def _read_until(terminal: int, needle: bytes) -> bytes:
-    seen = b""
-    while needle not in seen or not seen.endswith(b"\n"):
-        seen += os.read(terminal, 4096)
-    return seen
+        assert b"once" in _read_until(terminal, b"ce")
+        assert 0 == running.wait(PATIENCE_S)

@@ -178,7 +178,7 @@ class Client:
         """Something has come that was not read."""
         if self._buffer:
             return True
-        self._socket.setblocking(False)
+        self._socket.settimeout(0)
         try:
             return bool(self._socket.recv(1, socket.MSG_PEEK))
         except BlockingIOError:

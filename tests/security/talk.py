@@ -3,6 +3,7 @@
 A client library would repair, refuse or merge what these suites need to send.
 """
 
+import contextlib
 import http.client
 import io
 import socket
@@ -61,10 +62,9 @@ def connect(url: str) -> socket.socket:
 def exchange(url: str, data: bytes, *, method: str = "POST") -> Answered | None:
     """Send bytes and read one answer; None where the connection ends without one."""
     with connect(url) as sock:
-        try:
+        # Refused while we were still talking: the answer may be there all the same.
+        with contextlib.suppress(ConnectionError):
             sock.sendall(data)
-        except ConnectionError:
-            pass  # refused while we were still talking: the answer may be there all the same
         return _read(sock, method)
 
 
@@ -73,11 +73,9 @@ def conversation(url: str, data: bytes) -> list[Answered]:
     with connect(url) as sock:
         sock.sendall(data)
         said = b""
-        try:
+        with contextlib.suppress(ConnectionError):
             while piece := sock.recv(65_536):
                 said += piece
-        except ConnectionError:
-            pass
     stream = _Bytes(said)
     answers = []
     while stream.left:
@@ -111,7 +109,9 @@ def ask(
 ) -> Answered:
     """One honest request and its answer."""
     data = body if isinstance(body, bytes) else msgspec.json.encode(body)
-    answer = exchange(url, request(target, *fields, body=b"" if method == "GET" else data, method=method), method=method)
+    answer = exchange(
+        url, request(target, *fields, body=b"" if method == "GET" else data, method=method), method=method
+    )
 
     assert answer is not None
     return answer

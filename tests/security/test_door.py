@@ -39,7 +39,9 @@ def send(
 ) -> Answered | None:
     """One request with a good login and a good body."""
     body = BODY if method == "POST" else b""
-    return exchange(world.gateway.url, request(target, LOGIN, *fields, body=body, method=method, host=host), method=method)
+    return exchange(
+        world.gateway.url, request(target, LOGIN, *fields, body=body, method=method, host=host), method=method
+    )
 
 
 FOREIGN = [
@@ -53,7 +55,7 @@ FOREIGN = [
     "127.0.0.1@evil.example",
     "localhost,evil.example",
     "localhost evil.example",
-    "0.0.0.0",
+    "0.0.0.0",  # noqa: S104  # refused, not bound
     "[::]",
     "2130706433",
     "0x7f000001",
@@ -130,7 +132,9 @@ def open_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 def test_a_configured_page_may(open_world: World) -> None:
     """Preflight and answer, for that origin."""
     asked = (("access-control-request-method", "POST"), ("access-control-request-headers", "x-api-key"))
-    preflight = send(open_world, "OPTIONS", "/v1/messages", ("origin", "https://chat.example"), *asked, host="claude.lan")
+    preflight = send(
+        open_world, "OPTIONS", "/v1/messages", ("origin", "https://chat.example"), *asked, host="claude.lan"
+    )
     said = send(open_world, "POST", "/v1/messages", ("origin", "https://chat.example"))
 
     assert preflight is not None
@@ -146,7 +150,9 @@ def test_a_configured_page_may(open_world: World) -> None:
 )
 def test_no_other_page_may(open_world: World, origin: str) -> None:
     """An origin is scheme, host and port, and nothing like it."""
-    preflight = send(open_world, "OPTIONS", "/v1/messages", ("origin", origin), ("access-control-request-method", "POST"))
+    preflight = send(
+        open_world, "OPTIONS", "/v1/messages", ("origin", origin), ("access-control-request-method", "POST")
+    )
     said = send(open_world, "POST", "/v1/messages", ("origin", origin))
 
     assert preflight is not None
@@ -322,7 +328,12 @@ def test_behind_a_proxy_every_request_needs_a_key(tmp_path: Path) -> None:
     """`behind_proxy` on loopback: a login alone is refused on each path that leads anywhere."""
     with World(tmp_path, server="behind_proxy = true") as world:
         key = world.gateway.new_key("k")
-        for method, target in (("POST", "/v1/messages"), ("GET", "/v1/models"), ("GET", "/v1/files"), ("GET", "/api/x")):
+        for method, target in (
+            ("POST", "/v1/messages"),
+            ("GET", "/v1/models"),
+            ("GET", "/v1/files"),
+            ("GET", "/api/x"),
+        ):
             said = send(world, method, target)
 
             assert said is not None

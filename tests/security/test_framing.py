@@ -192,7 +192,9 @@ def test_a_body_that_nobody_can_read_needs_no_key(world: World, key: str) -> Non
         world.renew()
 
 
-def lines(*more: bytes, host: bytes = b"Host: 127.0.0.1\r\n", first: bytes = b"POST /v1/messages HTTP/1.1\r\n") -> bytes:
+def lines(
+    *more: bytes, host: bytes = b"Host: 127.0.0.1\r\n", first: bytes = b"POST /v1/messages HTTP/1.1\r\n"
+) -> bytes:
     """A head from raw lines."""
     return first + host + b"authorization: Bearer sk-ant-oat01-x\r\n" + b"".join(more) + b"\r\n"
 
@@ -281,7 +283,8 @@ def test_two_requests_at_once_are_two_exchanges(world: World, key: str) -> None:
 def test_a_hidden_second_request_is_judged_by_itself(world: World) -> None:
     """What follows a body is a request of its own, and has no credential."""
     (first, second) = conversation(
-        world.gateway.url, request("/v1/messages", LOGIN, body=BODY) + request("/v1/files", ("connection", "close"), method="GET")
+        world.gateway.url,
+        request("/v1/messages", LOGIN, body=BODY) + request("/v1/files", ("connection", "close"), method="GET"),
     )
 
     assert (200, 401) == (first.status, second.status)

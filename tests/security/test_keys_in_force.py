@@ -72,7 +72,8 @@ def test_the_list_of_models_is_the_keys_own(world: World, new_key: Callable[...,
         stage.says(json_answer(MODELS))
     everything, little = new_key(), world.gateway.new_key("little", "--model", "claude-haiku-*")
     listed = [
-        world.ask(("x-api-key", key), target="/v1/models", method="GET").body for key in (everything, little, everything)
+        world.ask(("x-api-key", key), target="/v1/models", method="GET").body
+        for key in (everything, little, everything)
     ]
 
     assert [True, False, True] == [b"claude-sonnet-4-5" in body for body in listed]
@@ -147,7 +148,7 @@ def test_a_near_miss_is_a_miss(world: World, new_key: Callable[..., str]) -> Non
     number = 0
     for digit in new_key()[3:46]:
         number = number * 62 + DIGITS.index(digit)
-    near = secret.generate(lambda size: (number + 1).to_bytes(size))
+    near = secret.generate((number + 1).to_bytes)
     said = [asks(world, key) for key in (near, secret.generate())]
 
     assert [401, 401] == [answer.status for answer in said]

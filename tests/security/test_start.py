@@ -65,9 +65,7 @@ def listening(pid: int) -> set[tuple[str, int]]:
             columns = line.split()
             if columns[3] == "0A" and columns[9] in inodes:  # 0A: LISTEN (proc(5))
                 address, port = columns[1].split(":")
-                raw = b"".join(
-                    int(address[at : at + 8], 16).to_bytes(4, "little") for at in range(0, len(address), 8)
-                )
+                raw = b"".join(int(address[at : at + 8], 16).to_bytes(4, "little") for at in range(0, len(address), 8))
                 found.add((socket.inet_ntop(family, raw), int(port, 16)))
     return found
 
@@ -176,7 +174,9 @@ def test_a_directory_that_was_open_is_closed(start_gateway: Callable[..., Gatewa
 
 
 @pytest.mark.parametrize("name", ["", "ledger.db", "owner.lock"], ids=["directory", "database", "lock"])
-@pytest.mark.parametrize("command", [("serve", "--port", "0", "--json"), ("keys", "create", "k")], ids=["serve", "keys"])
+@pytest.mark.parametrize(
+    "command", [("serve", "--port", "0", "--json"), ("keys", "create", "k")], ids=["serve", "keys"]
+)
 def test_links_are_not_followed(home: Home, name: str, command: tuple[str, ...]) -> None:
     """A directory, database or lock that is a link is refused; what it points to stays as it was."""
     elsewhere = home.root / "elsewhere"

@@ -20,9 +20,7 @@ KEY_PLACES = [
     pytest.param((("authorization", "bearer  KEY"),), id="bearer-lower-case-two-blanks"),
     pytest.param((("authorization", "KEY"),), id="authorization-bare"),
     pytest.param((("x-api-key", "KEY"), ("authorization", "Bearer KEY")), id="both-as-a-key-helper-does"),
-    pytest.param(
-        (("x-clearway-key", "KEY"), ("x-api-key", "KEY"), ("authorization", "Bearer KEY")), id="in-all-three"
-    ),
+    pytest.param((("x-clearway-key", "KEY"), ("x-api-key", "KEY"), ("authorization", "Bearer KEY")), id="in-all-three"),
 ]
 # The login stands in the fields named first, the key in the others.
 PAIRS = [
@@ -157,7 +155,12 @@ def test_nothing_brought_is_nothing_spent(world: World) -> None:
 
 @pytest.mark.parametrize(
     ("method", "target"),
-    [("GET", "/v1/files"), ("POST", "/v1/messages/batches"), ("GET", "/api/oauth/usage"), ("GET", "/v1/organizations/x")],
+    [
+        ("GET", "/v1/files"),
+        ("POST", "/v1/messages/batches"),
+        ("GET", "/api/oauth/usage"),
+        ("GET", "/v1/organizations/x"),
+    ],
 )
 def test_unknown_paths_are_for_logins_only(world: World, key: str, method: str, target: str) -> None:
     """What reaches a whole workspace never goes out with the gateway's credential."""
@@ -211,8 +214,9 @@ def test_an_unreachable_upstream_never_changes_who_pays(tmp_path: Path) -> None:
     """Nobody listens: the client hears of it, and nobody else is asked."""
     with World(tmp_path, dead=True) as world:
         key = world.gateway.new_key("k")
-        for fields in ((("x-api-key", key),), (("authorization", f"Bearer {OAUTH}"), ("x-clearway-key", key))):
-            said = world.ask(*fields, body={**ASK, "model": "dead-1"})
+        alone, beside = (("x-api-key", key),), (("authorization", f"Bearer {OAUTH}"), ("x-clearway-key", key))
+        for fields, model in ((alone, "dead-1"), (beside, "dead-1"), (alone, "no-api-1"), (beside, "no-login-1")):
+            said = world.ask(*fields, body={**ASK, "model": model})
 
             assert (502, "upstream_unreachable", True) == (said.status, said.error, world.untouched)
 

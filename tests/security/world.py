@@ -1,8 +1,8 @@
 """A gateway with both kinds of upstream side by side, and who received what.
 
 Model names beginning with `two-` lead to two upstreams of the gateway's own; in a
-world with `dead` upstreams, those beginning with `dead-` to addresses that nobody
-listens at.
+world with `dead` upstreams, nobody listens for those beginning with `dead-`, for
+logins with `no-login-`, and for keys alone with `no-api-`.
 """
 
 import socket
@@ -85,12 +85,13 @@ class World:
 
     def _config(self, server: str, log: str, *, dead: bool) -> str:
         nowhere = f"http://127.0.0.1:{self._nobody.getsockname()[1]}"
-        upstreams = [_passthrough("own-login", self.login_host.url, "claude-*", "two-*", "fast")]
-        upstreams += [_anthropic("api", self.api_host.url, "UPSTREAM_CREDENTIAL", "claude-*", "two-*")]
+        # The gateway's own come first: a caller with a login must be kept from them.
+        upstreams = [_anthropic("api", self.api_host.url, "UPSTREAM_CREDENTIAL", "claude-*", "two-*", "no-login-*")]
         upstreams += [_anthropic("spare", self.spare_host.url, "SPARE_CREDENTIAL", "two-*")]
+        upstreams += [_passthrough("own-login", self.login_host.url, "claude-*", "two-*", "fast", "no-api-*")]
         if dead:
-            upstreams += [_passthrough("dead-login", nowhere, "dead-*")]
-            upstreams += [_anthropic("dead-api", nowhere, "UPSTREAM_CREDENTIAL", "dead-*")]
+            upstreams += [_passthrough("dead-login", nowhere, "dead-*", "no-login-*")]
+            upstreams += [_anthropic("dead-api", nowhere, "UPSTREAM_CREDENTIAL", "dead-*", "no-api-*")]
         top = f'[server]\n{server}\n[log]\nlevel = "{log}"\n[models.aliases]\nfast = "claude-haiku-4-5"\n'
         return top + "".join(upstreams)
 

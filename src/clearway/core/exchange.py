@@ -38,7 +38,7 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: Endpoint
     method: str
     path: str
-    """Without the query, which can hold anything."""
+    """Without the query, which can hold anything; a segment that looks like a key is `***`."""
     key_id: str | None = None
     key_name: str | None = None
     """For the live feed; the ledger has it in the key's own row."""
