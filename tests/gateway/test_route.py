@@ -97,6 +97,14 @@ def test_other_paths_are_passthroughs_alone() -> None:
             routed(who, OWN, SIM, endpoint="relay", model=None)
 
 
+def test_a_key_limited_to_models_stays_on_paths_that_tell_the_model() -> None:
+    """A batch could name any model."""
+    limited = Caller(msgspec.structs.replace(KEY, models=("claude-haiku-*",)), "subscription")
+
+    with pytest.raises(NotAllowed, match="limited to models"):
+        routed(limited, LOGIN, endpoint="relay", model=None)
+
+
 def test_models() -> None:
     """By pattern; what nobody serves is a 404 and never a substitute."""
     assert routed(WITH_KEY, OWN, SPARE, model="glm-5") == [("spare", "glm-5")]

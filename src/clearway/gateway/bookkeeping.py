@@ -231,6 +231,7 @@ class Exchange:
             measure = msgspec.structs.replace(
                 seen,
                 status=seen.status if status is None else status,
+                error_code=None if error is None else error.code,
                 first_byte_us=None if seen.first_byte_us is None else before_us + seen.first_byte_us,
                 first_token_us=None if seen.first_token_us is None else before_us + seen.first_token_us,
                 total_us=total_us,

@@ -22,8 +22,8 @@ _HOP = frozenset(
         b"upgrade",
     }
 )
-_FORWARDING = (b"forwarded", b"x-real-ip", b"cf-connecting-ip", b"true-client-ip")
-_NEVER_SENT = _HOP | {b"host", b"content-length", b"expect", b"cookie", b"via", *_FORWARDING}
+_FORWARDING = (b"forwarded", b"via", b"x-real-ip", b"cf-connecting-ip", b"true-client-ip")
+_NEVER_SENT = _HOP | {b"host", b"content-length", b"expect", b"cookie", *_FORWARDING}
 _NEVER_SENT_PREFIXES = (b"x-forwarded-", b"x-clearway-", b"proxy-")
 CREDENTIALS = frozenset({b"authorization", b"x-api-key"})
 """The fields in which a client's credential travels."""

@@ -19,12 +19,13 @@ from clearway.gateway.admit import Walk
 from clearway.gateway.bookkeeping import Attempt
 from clearway.gateway.call import Call
 from clearway.gateway.headers import CREDENTIALS, first, is_ours
-from clearway.gateway.relay import EXCHANGE_HEADER, outcome_of, warn_of_refusal
+from clearway.gateway.relay import EXCHANGE_HEADER, Relay, outcome_of, warn_of_refusal
 from clearway.gateway.route import Router, Target
+from clearway.gateway.send import billing_of
 from clearway.keys import policy
 from clearway.keys.model import Key
 from clearway.limits.protocol import Estimate, Limiter
-from clearway.upstreams.protocol import Request
+from clearway.upstreams.protocol import Reply, Request
 from clearway.wire.messages.models import Entry, anthropic_page, openai_entry, openai_list, read_models, with_aliases
 
 _KEEP_S = 300.0
@@ -33,6 +34,7 @@ _PREFIX = "/v1/models"
 _VERSION = (b"anthropic-version", b"2023-06-01")
 _OK, _NOT_FOUND = 200, 404
 _REFUSED = (401, 402, 403)
+_NO_STREAM_S = 3600.0
 
 
 class ModelList:
@@ -51,13 +53,29 @@ class ModelList:
         return call.method in ("GET", "HEAD") and not (targets[0].upstream.pays == "client" and speaks_anthropic)
 
     async def serve(self, walk: Walk, targets: Sequence[Target]) -> None:
-        """Answer from the upstreams' lists."""
+        """Answer from the upstreams' lists; one that fails is left out while another answers.
+
+        Raises:
+            UpstreamError: None of them answered.
+        """
         entries: dict[object, Entry] = {}
+        failures: list[GatewayError] = []
         for target in targets:
-            for entry in await self._list(walk, target):
+            try:
+                found = await self._list(walk, target)
+            except GatewayError as error:
+                failures.append(error)
+                continue
+            if found is None:
+                return  # the client's own upstream refused, and its answer was relayed
+            for entry in found:
                 entries.setdefault(entry["id"], entry)
-        listed = list(entries.values())
-        if targets[0].upstream.pays != "client":
+        if len(failures) == len(targets):
+            raise failures[0]
+        await self._tell(walk, list(entries.values()), with_own=targets[0].upstream.pays != "client")
+
+    async def _tell(self, walk: Walk, listed: list[Entry], *, with_own: bool) -> None:
+        if with_own:
             listed = with_aliases(listed, self._router.aliases)
         if walk.caller.key is not None:
             listed = [entry for entry in listed if self._may(walk.caller.key, str(entry["id"]))]
@@ -72,15 +90,20 @@ class ModelList:
     def _may(self, key: Key, name: str) -> bool:
         return isinstance(policy.may(key, models=(name, self._router.aliases.get(name))), policy.Allow)
 
-    async def _list(self, walk: Walk, target: Target) -> list[Entry]:
+    async def _list(self, walk: Walk, target: Target) -> list[Entry] | None:
+        """One upstream's list; None where its refusal went to the client as it was."""
         own = target.upstream.pays == "client"
         kept = self._kept.get(target.upstream.name)
         if kept is not None and not own and self._clock.monotonic() - kept[0] < _KEEP_S:
             return kept[1]
         held = self._limiter.reserve(walk.caller.key, Estimate(model=None, input_tokens=0, output_tokens=0))
-        attempt = walk.exchange.begin(target, "billed", held)
+        attempt = walk.exchange.begin(target, billing_of(walk.caller, target), held)
         try:
-            entries = await self._fetch(walk.call, target, attempt)
+            async with target.upstream.open(_request(walk.call, target)) as reply:
+                if own and reply.status != _OK:
+                    await Relay(walk.exchange, attempt, walk.sink, heartbeat_s=_NO_STREAM_S).run(reply)
+                    return None
+                entries = await _read(reply, target, attempt)
         except GatewayError as error:
             attempt.end(outcome_of(error), error)
             raise
@@ -89,38 +112,36 @@ class ModelList:
             self._kept[target.upstream.name] = (self._clock.monotonic(), entries)
         return entries
 
-    @staticmethod
-    async def _fetch(call: Call, target: Target, attempt: Attempt) -> list[Entry]:
-        """Ask one upstream. It is our request, and says so; the client's credential
-        goes along only where the client pays.
-        """
-        headers = [
-            (name, value)
-            for name, value in call.headers
-            if target.upstream.pays == "client" and name in CREDENTIALS and not is_ours(value)
-        ]
-        agent = (b"user-agent", f"clearway/{__version__}".encode())
-        headers += [agent, _VERSION, (b"accept", b"application/json"), (b"accept-encoding", b"identity")]
-        name = target.upstream.name
-        async with target.upstream.open(
-            Request(method=b"GET", target=b"/v1/models?limit=1000", headers=headers)
-        ) as reply:
-            attempt.saw_head(reply.status, first(reply.headers, b"request-id"))
-            if reply.status == _NOT_FOUND:
-                return []  # a compatible vendor without a list
-            if reply.status in _REFUSED and target.upstream.pays == "gateway":
-                warn_of_refusal(name, reply.status, attempt.exchange.id)
-                raise UpstreamRefusedUs(f"the upstream {name} refused the gateway's own credential ({reply.status})")
-            if reply.status != _OK:
-                raise UpstreamProtocolError(f"the upstream {name} answered {reply.status} to the list of models")
-            body = bytearray()
-            while not reply.ended and len(body) <= _MAX_LIST:
-                body += await reply.read()
-        attempt.response_bytes = len(body)
-        try:
-            return read_models(bytes(body))
-        except ValueError as error:
-            raise UpstreamProtocolError(f"the upstream {name} sent no list of models") from error
+
+def _request(call: Call, target: Target) -> Request:
+    """It is our request, and says so; the client's credential goes along only where
+    the client pays.
+    """
+    own = target.upstream.pays == "client"
+    headers = [(name, value) for name, value in call.headers if own and name in CREDENTIALS and not is_ours(value)]
+    agent = (b"user-agent", f"clearway/{__version__}".encode())
+    headers += [agent, _VERSION, (b"accept", b"application/json"), (b"accept-encoding", b"identity")]
+    return Request(method=b"GET", target=b"/v1/models?limit=1000", headers=headers)
+
+
+async def _read(reply: Reply, target: Target, attempt: Attempt) -> list[Entry]:
+    name = target.upstream.name
+    attempt.saw_head(reply.status, first(reply.headers, b"request-id"))
+    if reply.status == _NOT_FOUND:
+        return []  # a compatible vendor without a list
+    if reply.status in _REFUSED and target.upstream.pays == "gateway":
+        warn_of_refusal(name, reply.status, attempt.exchange.id)
+        raise UpstreamRefusedUs(f"the upstream {name} refused the gateway's own credential ({reply.status})")
+    if reply.status != _OK:
+        raise UpstreamProtocolError(f"the upstream {name} answered {reply.status} to the list of models")
+    body = bytearray()
+    while not reply.ended and len(body) <= _MAX_LIST:
+        body += await reply.read()
+    attempt.response_bytes = len(body)
+    try:
+        return read_models(bytes(body))
+    except ValueError as error:
+        raise UpstreamProtocolError(f"the upstream {name} sent no list of models") from error
 
 
 def _answer(call: Call, listed: list[Entry]) -> object:

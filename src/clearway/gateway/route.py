@@ -84,6 +84,9 @@ class Router:
             verdict = policy.may(caller.key, endpoint=endpoint)
             if isinstance(verdict, policy.Deny):
                 raise NotAllowed(verdict.reason, hint=verdict.hint)
+            if endpoint == "relay" and caller.key.models:
+                hint = "it may use /v1/messages, /v1/messages/count_tokens and /v1/models"
+                raise NotAllowed("this key is limited to models, which cannot be told on other paths", hint=hint)
 
     @staticmethod
     def _allowed(targets: list[Target], caller: Caller, asked: str | None) -> list[Target]:
