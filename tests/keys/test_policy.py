@@ -41,9 +41,7 @@ def test_in_force(changes: dict[str, int], secret_expires_us: int | None, expect
         pytest.param({"endpoints": ("messages",)}, {}, "", id="endpoint-not-asked"),
         pytest.param({"models": ("claude-haiku-*",)}, {"models": ("claude-haiku-4-5",)}, "", id="pattern"),
         pytest.param({"models": ("claude-haiku-*",)}, {"models": ("Claude-Haiku-4-5",)}, "'Claude", id="case-counts"),
-        pytest.param(
-            {"models": ("small",)}, {"models": ("small", "claude-opus-5-5")}, "", id="the-alias-is-named"
-        ),
+        pytest.param({"models": ("small",)}, {"models": ("small", "claude-opus-5-5")}, "", id="the-alias-is-named"),
         pytest.param({"models": ("claude-*",)}, {"models": ("small", "claude-opus-5-5")}, "", id="its-target-is-named"),
         pytest.param({"models": ("b",)}, {"models": ("small", "claude-opus-5-5")}, "'small'", id="neither-is-named"),
         pytest.param({"models": ("claude-*",)}, {"models": (None,)}, "", id="no-model-in-the-request"),

@@ -87,7 +87,9 @@ class ReplayProgram:
 
     def came(self) -> list[Came]:
         """What has reached it so far."""
-        entries = [json.loads(line) for line in self._log.read_text().splitlines()]
+        lines = [json.loads(line) for line in self._log.read_text().splitlines()]
+        # A second line about the same request says only that its client had left.
+        entries = [line for line in lines if "amends" not in line]
         return [
             Came(
                 entry["id"],

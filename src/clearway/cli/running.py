@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -13,7 +12,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from clearway.cli.account import tell_account
-from clearway.cli.failures import Exit, Failure, report
+from clearway.cli.child import run_child
+from clearway.cli.failures import Exit, Failure
 from clearway.cli.remote import RemoteLedger, Unreachable, hold_gateway
 from clearway.config.load import Loaded, environment
 from clearway.config.model import Config
@@ -22,11 +22,8 @@ from clearway.core.ids import IdMaker
 from clearway.ledger.lock import AlreadyOwned, OwnerInfo, read_owner
 
 _START_S = 15.0
-_NOT_FOUND, _NOT_EXECUTABLE, _SIGNAL_BASE = 127, 126, 128
 _LOOPBACK = "127.0.0.1,localhost,::1"
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
-_FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
-_FROM_TERMINAL = (signal.SIGINT, signal.SIGQUIT)
 
 
 class _Ready(msgspec.Struct):
@@ -46,7 +43,7 @@ def run_command(loaded: Loaded, command: list[str], *, quiet: bool) -> int:
     run_id = IdMaker(SystemClock()).new()
     with _held_gateway(loaded) as (url, ledger):
         started = time.monotonic()
-        code = _run_child(command, child_environment(environ, f"{url}/run/{run_id}"))
+        code = run_child(command, child_environment(environ, f"{url}/run/{run_id}"))
         if not quiet:
             tell_account(ledger, run_id, wall_s=time.monotonic() - started, url=url)
     return code
@@ -139,29 +136,3 @@ def _start(loaded: Loaded) -> subprocess.Popen[bytes]:
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW, 0o600)
-
-
-def _run_child(command: list[str], environ: dict[str, str]) -> int:
-    """Start the command on this terminal, pass signals on, and wait for its end."""
-    try:
-        child = subprocess.Popen(command, env=environ)  # noqa: S603  # the command that we were asked to run
-    except FileNotFoundError:
-        report(f"there is no command {command[0]}")
-        return _NOT_FOUND
-    except OSError as error:
-        report(f"{command[0]} cannot be run: {(error.strerror or 'unknown').lower()}")
-        return _NOT_EXECUTABLE
-    from_terminal = sys.stdin.isatty()
-
-    def forward(number: int, frame: object) -> None:  # noqa: ARG001  # the signature of handlers
-        # The terminal has sent these to the command already.
-        if not (from_terminal and number in _FROM_TERMINAL):
-            child.send_signal(number)
-
-    before = {number: signal.signal(number, forward) for number in (*_FORWARDED, *_FROM_TERMINAL)}
-    try:
-        code = child.wait()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    return code if code >= 0 else _SIGNAL_BASE - code

@@ -138,7 +138,9 @@ class Relay:
     async def _settle(self) -> None:
         self._exchange.settle(self._outcome())
         # What a client received whole is in the ledger after any kill.
-        await self._exchange.committed()
+        if not await self._exchange.committed():
+            # Running answers finish all the same; new exchanges are refused meanwhile.
+            log.warning("exchange_not_durable", exchange_id=self._exchange.id)
 
     def _is_short(self) -> bool:
         """A stream that ended in good order, but without its last event."""

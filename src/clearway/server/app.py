@@ -150,8 +150,9 @@ class App:
         try:
             await self._gateway.serve(call, sink)
         except asyncio.CancelledError:
+            # The client left, or the time to drain is over: this task ends here.
             if not sink.gone:
-                raise
+                sink.cut()
         finally:
             connection.on_gone = None
             held.release()

@@ -31,20 +31,21 @@ class _Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """SIGTERM and SIGINT: drain. Again: stop at once."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        handled = (signal.SIGTERM, signal.SIGINT)
-        before = {number: signal.signal(number, self.handle_exit) for number in handled}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        """SIGTERM and SIGINT: drain. Again: stop at once. A third time: the default.
+
+        The handlers stay until the process ends, so that a second signal does not
+        cut short what is still being written.
+        """
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, self.handle_exit)
+        yield
 
     def handle_exit(self, sig: int, frame: object) -> None:  # noqa: ARG002  # the signature of handlers
-        """The first signal drains, the second ends."""
+        """The first signal drains, the second ends, the third is not ours."""
+        if self.force_exit:
+            signal.signal(sig, signal.SIG_DFL)
+            signal.raise_signal(sig)
         if self.should_exit:
             self.force_exit = True
         self.stop()
@@ -52,7 +53,8 @@ class _Server(uvicorn.Server):
     def stop(self) -> None:
         """Drain and end."""
         self.should_exit = True
-        self._loop.call_soon_threadsafe(self.draining.set)
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self.draining.set)
 
 
 class Serving:
