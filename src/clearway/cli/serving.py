@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import sys
 from collections.abc import AsyncIterator
 
@@ -44,6 +45,7 @@ async def _accepting(running: Running) -> AsyncIterator[None]:
         async with asyncio.TaskGroup() as group:
             group.create_task(running.serving.run())
             await running.serving.accepting()
+            _calm_collector()
             try:
                 yield
             finally:
@@ -52,6 +54,15 @@ async def _accepting(running: Running) -> AsyncIterator[None]:
         if len(errors.exceptions) == 1:
             raise errors.exceptions[0] from None
         raise
+
+
+def _calm_collector() -> None:
+    """What was imported lives as long as the process: the garbage collector need not
+    look through it again and again (measured: 8 % of the CPU of small requests).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 async def serve_until_stopped(config: Config, *, as_json: bool, while_held: bool) -> None:

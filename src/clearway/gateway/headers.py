@@ -48,7 +48,10 @@ _DOORS_OWN = (b"access-control-", b"x-clearway-")
 
 def was_forwarded(headers: Headers) -> bool:
     """True where a proxy says that it stands in between: loopback proves nothing then."""
-    return any(name in _FORWARDING or name.startswith(b"x-forwarded-") for name, _ in headers)
+    for name, _ in headers:  # noqa: SIM110  # for every request: `any` of a generator costs twice as much
+        if name in _FORWARDING or name.startswith(b"x-forwarded-"):
+            return True
+    return False
 
 
 # At the beginning of a word, or a whole key wherever it stands.
@@ -112,4 +115,7 @@ def returned(headers: Headers, *, everything: bool) -> list[tuple[bytes, bytes]]
 
 def first(headers: Headers, name: bytes) -> str | None:
     """The first value of a field, or None."""
-    return next((value.decode("latin-1") for field, value in headers if field == name), None)
+    for field, value in headers:
+        if field == name:
+            return value.decode("latin-1")
+    return None

@@ -5,6 +5,7 @@ value that fits a narrow pattern, and does not look like a credential, is kept.
 """
 
 import re
+from functools import lru_cache
 
 import msgspec
 
@@ -35,6 +36,11 @@ def _fit(pattern: re.Pattern[str], value: str | None) -> str | None:
     return value
 
 
+# The same few names come with every request.
+_remembered = lru_cache(maxsize=512)
+
+
+@_remembered
 def model(value: str | None) -> str | None:
     """A model's name, or None where it is none."""
     return _fit(_MODEL, value)
@@ -45,6 +51,7 @@ def identifier(value: str | None) -> str | None:
     return _fit(_ID, value)
 
 
+@_remembered
 def word(value: str | None) -> str | None:
     """A lower-case word of a known vocabulary: `overloaded_error`, `end_turn`."""
     return value if value is not None and _WORD.fullmatch(value) and not _KEY.search(value) else None
@@ -114,6 +121,7 @@ class Labels:
                 pass
 
 
+@_remembered
 def _client(agent: str) -> tuple[str | None, str | None]:
     """Name and version of a `user-agent`: its first product."""
     found = _PRODUCT.match(agent)

@@ -64,6 +64,8 @@ class Gateway:
             caller = self._authenticate(call)
             try:
                 asked = await self._read(call, caller)
+            except NotAuthenticated:
+                raise  # a stranger, of whom nothing is kept
             except GatewayError as error:
                 exchange = self._admit(exchange_id, call, caller, None)
                 await self._refuse(exchange, error, exchange_id, sink)

@@ -29,6 +29,8 @@ class Router:
     def __init__(self, upstreams: Sequence[Upstream], aliases: Mapping[str, str]) -> None:
         self.upstreams = tuple(upstreams)
         self.aliases = dict(aliases)
+        # Who may use what depends on two things only, and is found out once.
+        self._suiting: dict[tuple[bool, bool], list[Upstream]] = {}
 
     def needs_reading(self, caller: Caller) -> bool:
         """False where a body that cannot be read may go on: a client that pays for
@@ -50,10 +52,16 @@ class Router:
             NoUpstream: None is configured for this kind of credential.
         """
         self._judge(caller, endpoint)
-        suiting = [upstream for upstream in self.upstreams if self._suits(upstream, caller)]
+        kind = (caller.credential != "none", caller.key is not None)
+        suiting = self._suiting.get(kind)
+        if suiting is None:
+            suiting = [upstream for upstream in self.upstreams if self._suits(upstream, caller)]
+            self._suiting[kind] = suiting
         if not suiting:
             raise self._nobody(caller)
-        open_ones = [upstream for upstream in suiting if endpoint in OWN_ENDPOINTS or upstream.pays == "client"]
+        if endpoint in OWN_ENDPOINTS:
+            return suiting
+        open_ones = [upstream for upstream in suiting if upstream.pays == "client"]
         if not open_ones:
             hint = "with the gateway's own credential only /v1/messages, /v1/messages/count_tokens and /v1/models pass"
             raise NotFound("this path is not served here", hint=hint)

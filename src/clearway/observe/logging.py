@@ -44,7 +44,8 @@ class ExchangeLog:
     """One info line for each exchange that is over."""
 
     def __init__(self) -> None:
-        self._log = structlog.get_logger()
+        # Bound once: each exchange then costs one call, or none below the level.
+        self._log = structlog.get_logger().bind()
 
     def admitted(self, admission: Admission) -> None:
         """Not a line of its own."""

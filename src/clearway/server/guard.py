@@ -109,21 +109,31 @@ class Guard(HttpToolsProtocol):
         super().on_body(body)
 
     def _problem(self) -> ClientError | None:
-        headers, url = self.headers, self.url
-        size = len(url) + sum(len(name) + len(value) + 4 for name, value in headers)
-        hosts = sum(name == b"host" for name, _ in headers)
+        """What is wrong with the head; None where it is as it should be."""
+        url, hosts = self.url, 0
+        size = len(url)
+        for name, value in self.headers:
+            size += len(name) + len(value) + 4
+            hosts += name == b"host"
+        sized = size <= MAX_HEAD and len(url) <= MAX_TARGET and len(self.headers) <= MAX_FIELDS
         # A fragment is no part of a target (RFC 9112, section 3.2), and the parser would drop it.
-        plain = url.startswith(b"/") and b"#" not in url and self.parser.get_method() in _METHODS
+        plain = url[:1] == b"/" and b"#" not in url and self.parser.get_method() in _METHODS
+        versioned = self.parser.get_http_version() in _VERSIONS
+        if sized and plain and versioned and hosts == 1 and not self.parser.should_upgrade():
+            return None
+        return self._first_problem(size, hosts, plain=plain, versioned=versioned)
+
+    def _first_problem(self, size: int, hosts: int, *, plain: bool, versioned: bool) -> ClientError:
         problems = (
-            (len(url) > MAX_TARGET, HeadTooLarge, f"the request target is over {MAX_TARGET} bytes"),
-            (len(headers) > MAX_FIELDS, HeadTooLarge, f"the request head has over {MAX_FIELDS} fields"),
+            (len(self.url) > MAX_TARGET, HeadTooLarge, f"the request target is over {MAX_TARGET} bytes"),
+            (len(self.headers) > MAX_FIELDS, HeadTooLarge, f"the request head has over {MAX_FIELDS} fields"),
             (size > MAX_HEAD, HeadTooLarge, f"the request head is over {MAX_HEAD} bytes"),
             (not plain, BadRequest, "the request line is not one of an API client"),
-            (self.parser.get_http_version() not in _VERSIONS, BadRequest, "this is not HTTP/1.1"),
+            (not versioned, BadRequest, "this is not HTTP/1.1"),
             (hosts != 1, BadRequest, "the request must have exactly one Host"),
-            (self.parser.should_upgrade(), BadRequest, "the connection cannot be upgraded here"),
+            (True, BadRequest, "the connection cannot be upgraded here"),
         )
-        return next((kind(message) for wrong, kind, message in problems if wrong), None)
+        return next(kind(message) for wrong, kind, message in problems if wrong)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # uvicorn's wording
         """What uvicorn calls for anything that its parser or we refuse."""
