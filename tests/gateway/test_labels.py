@@ -2,6 +2,7 @@
 
 import pytest
 
+from clearway.gateway import labels
 from clearway.gateway.labels import Labels, identifier, model, word
 
 UUID = "0192f0c1-8f1a-4b52-9a55-0d6f3a7be001"
@@ -25,14 +26,14 @@ UUID = "0192f0c1-8f1a-4b52-9a55-0d6f3a7be001"
 )
 def test_client_programs(agent: str, name: str | None, version: str | None) -> None:
     """Name and version of the first product, or nothing."""
-    labels = Labels([(b"user-agent", agent.encode())])
+    seen = Labels([(b"user-agent", agent.encode())])
 
-    assert (labels.client_name, labels.client_version) == (name, version)
+    assert (seen.client_name, seen.client_version) == (name, version)
 
 
 def test_claude_code_sessions_and_agents() -> None:
     """Claude Code's attribution headers."""
-    labels = Labels(
+    seen = Labels(
         [
             (b"x-claude-code-session-id", UUID.encode()),
             (b"x-claude-code-agent-id", b"agent_7f"),
@@ -41,8 +42,8 @@ def test_claude_code_sessions_and_agents() -> None:
         ]
     )
 
-    assert (labels.session_id, labels.agent_id, labels.parent_agent_id) == (UUID, "agent_7f", "main")
-    assert labels.client_request_id == UUID.upper()
+    assert (seen.session_id, seen.agent_id, seen.parent_agent_id) == (UUID, "agent_7f", "main")
+    assert seen.client_request_id == UUID.upper()
 
 
 @pytest.mark.parametrize(
@@ -51,8 +52,8 @@ def test_claude_code_sessions_and_agents() -> None:
 def test_other_values_are_not_kept(value: bytes) -> None:
     """In every header that is looked at."""
     names = (b"x-claude-code-session-id", b"x-claude-code-agent-id", b"x-claude-code-parent-agent-id")
-    labels = Labels([(name, value) for name in (*names, b"x-client-request-id", b"user-agent")])
-    kept = [getattr(labels, name) for name in Labels.__slots__]
+    seen = Labels([(name, value) for name in (*names, b"x-client-request-id", b"user-agent")])
+    kept = [getattr(seen, name) for name in Labels.__slots__]
 
     assert kept == [None] * len(kept)
 
@@ -84,3 +85,13 @@ def test_ids_and_words() -> None:
     assert identifier("sk-ant-1234567") is None
     assert word("overloaded_error") == "overloaded_error"
     assert word("Overloaded, said sk-ant") is None
+
+
+def test_what_is_remembered_stays_small() -> None:
+    """A name of megabytes is no name, and is not kept in memory either."""
+    before = labels._model.cache_info().currsize  # noqa: SLF001  # the bound is the promise
+    for number in range(20):
+        assert model("m" * 1_000_000 + str(number)) is None
+        assert word("w" * 1_000_000 + str(number)) is None
+
+    assert labels._model.cache_info().currsize == before  # noqa: SLF001

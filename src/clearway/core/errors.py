@@ -29,7 +29,7 @@ from typing import ClassVar
 
 
 class GatewayError(Exception):
-    """An error that a client is told.
+    """Something went wrong here; the root of the errors that a client is told.
 
     Args:
         message: What is wrong; lower case, no full stop, names the field.

@@ -36,13 +36,19 @@ def _fit(pattern: re.Pattern[str], value: str | None) -> str | None:
     return value
 
 
+_LONGEST = 256
+"""Nothing longer is ever a label; and what is remembered stays small."""
 # The same few names come with every request.
 _remembered = lru_cache(maxsize=512)
 
 
-@_remembered
 def model(value: str | None) -> str | None:
     """A model's name, or None where it is none."""
+    return None if value is None or len(value) > _LONGEST else _model(value)
+
+
+@_remembered
+def _model(value: str) -> str | None:
     return _fit(_MODEL, value)
 
 
@@ -51,10 +57,14 @@ def identifier(value: str | None) -> str | None:
     return _fit(_ID, value)
 
 
-@_remembered
 def word(value: str | None) -> str | None:
     """A lower-case word of a known vocabulary: `overloaded_error`, `end_turn`."""
-    return value if value is not None and _WORD.fullmatch(value) and not _KEY.search(value) else None
+    return None if value is None or len(value) > _LONGEST else _word(value)
+
+
+@_remembered
+def _word(value: str) -> str | None:
+    return value if _WORD.fullmatch(value) and not _KEY.search(value) else None
 
 
 def path(value: str) -> str:
@@ -103,7 +113,7 @@ class Labels:
         self.client_request_id: str | None = None
         for name, value in headers:
             if name == b"user-agent":
-                self.client_name, self.client_version = _client(value.decode("latin-1"))
+                self.client_name, self.client_version = _client(value[:_LONGEST].decode("latin-1"))
             elif name == b"x-client-request-id":
                 self.client_request_id = _fit(_UUID, value.decode("latin-1"))
             elif name.startswith(b"x-claude-code-"):
