@@ -11,7 +11,7 @@ import pytest
 from clearway import __version__
 from clearway.cli.app import whole
 from clearway.keys.secret import is_wellformed
-from tests.cli.conftest import Desk
+from tests.cli.conftest import PROGRAM, Desk
 from tests.cli.exchanges import exchange_id, store_with_history
 
 
@@ -56,12 +56,15 @@ def test_every_command_can_be_imported() -> None:
     [
         (["lgo"], "no such command 'lgo'. Did you mean 'log'?", "clearway --help"),
         (["log", "--frobnicate"], "no such option: --frobnicate", "clearway log --help"),
+        (["log", "--data-dir", "x"], "no such option: --data-dir", "before the command: clearway --data-dir … log"),
+        (["log", "--outcome", "fine"], "--outcome: there is no 'fine'", "known: ok, client_closed"),
         (["keys", "create"], "missing argument 'name'", "clearway keys create --help"),
         (["keys"], "missing command", "clearway keys --help"),
         (["usage", "--by", "weather"], "--by: there is no 'weather'", "known: day, model"),
         (["usage", "--since", "yore"], "--since: 'yore' is neither a duration", ""),
         (["keys", "create", "a", "--endpoint", "x"], "--endpoint: there is no 'x'", "messages, count_tokens"),
         (["keys", "create", "a", "--upstream", "x"], "--upstream: there is no 'x'", "known: sim"),
+        (["keys", "create", "a", "--expires", "30"], "--expires: '30' is neither a duration", ""),
         (["keys", "create", "cw-x"], "a name may not begin with cw-", ""),
         (["keys", "create", "a", "--expires", "2001-01-01"], "--expires: '2001-01-01' is already over", "never"),
         (["keys", "rotate", "a", "--overlap", "x"], "--overlap: 'x' is not a duration", ""),
@@ -191,8 +194,8 @@ def test_nobody_reads(desk: Desk) -> None:
     """A reader that leaves early is no error: quiet, with the code of a broken pipe."""
     with store_with_history(desk.data_dir):
         pass
-    for options in ([], ["--json"]):
-        process = desk.start("log", *options)
+    for command in (["log"], ["log", "--json"], ["demo", "--once", "--pace", "0"]):
+        process = desk.start(*command)
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.close()
@@ -200,6 +203,18 @@ def test_nobody_reads(desk: Desk) -> None:
         assert process.wait(15) == 141
         assert process.stderr.read() == ""
         process.stderr.close()
+
+
+def test_the_demo_has_a_ledger_of_its_own(desk: Desk) -> None:
+    """Neither the configured store nor the configured address is touched by it."""
+    (desk.cwd / "clearway.toml").write_text(
+        f'[server]\nhost = "0.0.0.0"\nbehind_proxy = true\n[store]\nurl = "postgresql://u@127.0.0.1:{_free_port()}/x"\n'
+    )
+    done = desk.run("demo", "--once", "--pace", "0")
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert "answers at http://127.0.0.1:" in done.stdout
+    assert not desk.data_dir.exists()
 
 
 def test_env_is_honest_about_who_pays(desk: Desk) -> None:
@@ -279,7 +294,7 @@ def test_doctor_is_content(desk: Desk) -> None:
 
 
 def test_doctor_finds_what_is_wrong(desk: Desk) -> None:
-    """A taken port, an open directory, a missing secret, a dead upstream, a project that goes elsewhere."""
+    """A taken port, an open directory, a missing secret, a dead store and upstream, a project that goes elsewhere."""
     desk.data_dir.mkdir(mode=0o755)
     (desk.cwd / ".claude").mkdir()
     elsewhere = {"env": {"ANTHROPIC_BASE_URL": "https://u:hunter2@other.example/x", "ANTHROPIC_AUTH_TOKEN": "hunter2"}}
@@ -291,6 +306,7 @@ def test_doctor_finds_what_is_wrong(desk: Desk) -> None:
             "doctor",
             CLEARWAY_SERVER__PORT=str(taken.getsockname()[1]),
             CLEARWAY_UPSTREAMS=json.dumps([upstream]),
+            CLEARWAY_STORE__URL=f"postgresql://u:hunter2@127.0.0.1:{_free_port()}/x",
             CLEARWAY_PROT="1",
             HTTPS_PROXY="http://u:hunter2@proxy.example",
         )
@@ -300,6 +316,7 @@ def test_doctor_finds_what_is_wrong(desk: Desk) -> None:
     for line in (
         "warn data directory: others on this machine may open: data",
         "fail port: 127.0.0.1:",
+        "fail store: the ledger's database cannot be used: ",
         "fail credential of api: environment NOT_THERE: upstreams[0].api_key: is not set",
         f"fail upstream api: {dead}: connection refused",
         "warn .claude/settings.json: sends Claude Code in this directory to other.example",
@@ -316,6 +333,22 @@ def test_doctor_with_an_invalid_configuration(desk: Desk) -> None:
     assert done.returncode == 1
     assert done.stdout.count("fail configuration: ") == 2
     assert "descriptors" in done.stdout
+
+
+@pytest.mark.parametrize("is_on_path", [True, False])
+def test_serve_says_how_to_go_on(desk: Desk, *, is_on_path: bool) -> None:
+    """What `serve` tells to type works: with the program's path where the name alone is not found."""
+    if not is_on_path:
+        desk.environ["PATH"] = str(desk.home)
+    with desk.start("serve", "--port", "0") as process:
+        try:
+            told = [next(iter(process.stdout or ())) for _ in range(7)]
+        finally:
+            process.terminate()
+
+    name = "clearway" if is_on_path else str(PROGRAM)
+
+    assert f"{name} log --follow" in told[-1]
 
 
 def _free_port() -> int:

@@ -82,6 +82,18 @@ def test_the_ledger_across_the_socket(start_gateway: Callable[..., GatewayProces
     assert gateway.url == read_status(gateway.data_dir / "control.sock").url
 
 
+def test_an_estimate_is_no_cost_in_the_log(start_gateway: Callable[..., GatewayProcess]) -> None:
+    """The line of an exchange that nobody pays for has an estimate, and no cost."""
+    gateway = start_gateway()
+    ask(gateway, gateway.new_key("a"))
+    gateway.settled(1)
+    gateway.stop()
+    (line,) = [json.loads(text) for text in gateway.log.splitlines() if "exchange_settled" in text]
+
+    assert line["cost_nano"] is None
+    assert line["estimate_nano"] > 0
+
+
 def test_following_across_restarts(start_gateway: Callable[..., GatewayProcess]) -> None:
     """`log --follow` shows what happens, says that it waits when the gateway ends, and goes on with the next."""
     gateway = start_gateway()

@@ -128,6 +128,6 @@ def test_future() -> None:
     """`never` is None; what is over already, or no moment, is refused with the option's name."""
     assert future("never", now_us=NOW_US, zone=UTC, option="--expires") is None
     assert NOW_US + DAY_US == future("1d", now_us=NOW_US, zone=UTC, option="--expires")
-    for text in ("2020-01-01", "0s", "soon", "9999999d"):
+    for text in ("2020-01-01", "0s", "soon", "30", "9999999d"):
         with pytest.raises(Failure, match=r"^--expires: "):
             future(text, now_us=NOW_US, zone=UTC, option="--expires")

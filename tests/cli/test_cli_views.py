@@ -30,12 +30,14 @@ def test_goldens_are_views() -> None:
     assert {f"{name}.txt" for name in VIEWS} == {path.name for path in Path(GOLDEN).iterdir()}
 
 
-@pytest.mark.parametrize("width", [80, 81, 98, 100, 120, 139, 140, 160, 200])
+@pytest.mark.parametrize("width", [80, 81, 98, 99, 100, 107, 108, 120, 139, 140, 159, 160, 200])
 def test_lines_fit(width: int, store: Store) -> None:
-    """No line is wider than the terminal, at any width from 80 on, and none is wrapped."""
+    """No line is wider than the terminal, at any width from 80 on, none is wrapped, and no number is cut."""
     lines = log_view(store, width).splitlines()
 
     assert len(lines) == 1 + 8
+    assert lines[0].endswith("COST FIRST TOTAL" if width >= 100 else "COST TOTAL")
+    assert not any(line.endswith("…") for line in lines)
     assert max(map(cell_len, lines)) <= width
     assert max(map(cell_len, usage_view(store, width).splitlines()[:-2])) <= width
 

@@ -149,4 +149,4 @@ except LedgerError as error:
 """
     told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env={}).stdout
 
-    assert "pip install 'clearway[postgres]'" in told
+    assert "pip install 'psycopg[binary]'" in told

@@ -211,3 +211,24 @@ async def test_shared_database_is_swept_while_running(store: Store, clock: TestC
         await until(lambda: writer.swept == 1)
 
     assert store.exchange(one).exchange.outcome == "interrupted"
+
+
+async def test_a_duty_that_fails_does_not_end_the_writing(store: Store, clock: TestClock) -> None:
+    """Whatever goes wrong with what the thread does besides: exchanges are written all the same."""
+
+    class Unreadable(KeyCache):
+        tried = False
+
+        def refresh(self) -> None:
+            self.tried = True
+            raise ValueError("a row that cannot be read")
+
+    keys = Unreadable(store)
+    first, second = new_ids(2)
+    async with Writer(store, instance(), clock=clock, keys=keys) as writer:
+        clock.us += 60_000_000
+        tell(writer, Story(first))
+        await until(lambda: keys.tried)
+
+        assert await writer.committed(tell(writer, Story(second)))
+        assert writer.healthy

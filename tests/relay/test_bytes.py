@@ -181,3 +181,30 @@ def test_connection_is_not_kept_where_the_upstream_closes(stage: Stage) -> None:
         assert b"{}" == _ask(stage, stream=False).body
 
     assert 3 == len(stage.received)
+
+
+def test_not_modified_keeps_the_connection(stage: Stage) -> None:
+    """A 304 may tell the length of a body that it does not have (RFC 9110, section 8.6): nothing is cut."""
+    not_modified = b'HTTP/1.1 304 Scripted\r\netag: "x"\r\ncontent-length: 5\r\n\r\n'
+    stage.play(Answer((not_modified,)))
+
+    with stage.client() as client:
+        for _ in range(2):
+            client.request("GET", "/api/setting", [OWN_CREDENTIAL])
+            head = client.read_head(has_body=False)
+
+            assert (304, '"x"') == (head.status, head.header("etag"))
+    assert ["ok", "ok"] == [row.outcome for row in stage.exchanges(2)]
+
+
+def test_what_is_not_in_its_coding(stage: Stage) -> None:
+    """An answer that cannot be watched arrives all the same; it is told once and its bytes are counted."""
+    before = stage.gateway.log.count("watch_failed")
+    stage.play(stream_answer(SAID, headers=[("content-encoding", "gzip")]))
+
+    whole = _ask(stage)
+    row = stage.books.settled(whole.head.exchange_id)
+
+    assert (STREAM, True) == (whole.body, whole.complete)
+    assert ("ok", len(STREAM)) == (row.outcome, row.response_bytes)
+    assert 1 == stage.gateway.log.count("watch_failed") - before

@@ -8,7 +8,7 @@ import pytest
 
 from tests.clients.answers import events, message
 from tests.fake_upstream import Answer, FakeUpstream, Fields, Gate, Received, Script, answer, json_answer, stream_answer
-from tests.gateway_process import GatewayProcess, anthropic, passthrough
+from tests.gateway_process import SIM, GatewayProcess, anthropic, passthrough
 from tests.relay.stage import CREDENTIAL, Books, Stage
 from tests.relay.wire_client import MODEL, OWN_CREDENTIAL, Client, Whole, prompt
 
@@ -187,6 +187,21 @@ def test_fail_over_when_unreachable(start_gateway: Start, fake_upstream: Upstrea
     assert [("first", "upstream_unreachable"), ("second", None)] == [
         (attempt.upstream, attempt.error_code) for attempt in attempts
     ]
+
+
+@pytest.mark.parametrize("field", [OWN_CREDENTIAL, None], ids=["own-login", "key-alone"])
+def test_nothing_falls_over_to_another_payer(start_gateway: Start, field: tuple[str, str] | None) -> None:
+    """Whoever's upstream cannot be reached hears so: a simulated answer is no substitute for a real one."""
+    nowhere = f"http://127.0.0.1:{_unused_port()}"
+    config = passthrough(nowhere) + anthropic(nowhere) + SIM
+    gateway = start_gateway(config, environment={"UPSTREAM_CREDENTIAL": CREDENTIAL})
+    with Client(gateway.url) as client:
+        client.ask(prompt(), [field or ("x-api-key", gateway.new_key("own"))])
+        whole = client.read_whole()
+
+    assert (502, "upstream_unreachable") == (whole.head.status, whole.head.header("x-clearway-error"))
+    attempts = Books(gateway.data_dir).attempts(whole.head.exchange_id)
+    assert 1 == len({attempt.upstream for attempt in attempts})
 
 
 def test_no_fail_over(start_gateway: Start, fake_upstream: Upstreams) -> None:

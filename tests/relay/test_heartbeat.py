@@ -197,3 +197,22 @@ def test_none_after_message_stop(beating: Stage) -> None:
         rest, complete = client.read_rest()
 
     assert (b"".join(SAID), event("late"), True) == (seen, rest, complete)
+
+
+def test_none_where_the_length_is_told(beating: Stage) -> None:
+    """A stream of known length has no room for pings: it arrives whole, and nothing else with it."""
+    whole = b"".join(SAID)
+    head = b"HTTP/1.1 200 Scripted\r\ncontent-type: text/event-stream\r\ncontent-length: %d\r\n\r\n" % len(whole)
+    gate = Gate()
+    _play(beating, Answer((head + SAID[0], gate, whole[len(SAID[0]) :])))
+
+    with beating.client() as client:
+        client.ask(prompt())
+        client.read_head()
+        seen = client.read_until(SAID[0])
+        gate.wait_reached()
+        _let_beats_pass(beating)
+        gate.open()
+        rest, complete = client.read_rest()
+
+    assert (whole, True) == (seen + rest, complete)

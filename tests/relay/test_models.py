@@ -196,3 +196,12 @@ def test_burst_of_counts(stage: Stage) -> None:
     assert [200] * 50 == [whole.head.status for whole in answers]
     assert 50 == len(stage.received)
     assert {("count_tokens", "ok")} == {(row.endpoint, row.outcome) for row in stage.exchanges(50)}
+
+
+def test_an_unknown_model_is_told_as_it_is_kept(listing: Stage) -> None:
+    """The row of a refusal after an upstream was asked has the type and code that the client was told."""
+    whole = _get(listing, "/v1/models/claude-nobody", listing.key_field, VERSION)
+    row = listing.books.settled(whole.head.exchange_id)
+
+    assert 404 == whole.head.status
+    assert ("denied", 404, "not_found_error", "not_found") == (row.outcome, row.status, row.error_type, row.error_code)

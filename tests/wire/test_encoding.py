@@ -85,3 +85,31 @@ def test_an_answer_is_inflated_up_to_a_limit() -> None:
     out = b"".join(inflater.feed(packed[i : i + 10]) for i in range(0, len(packed), 10))
 
     assert out == b"a" * 1000
+
+
+def test_a_body_of_many_members_is_refused() -> None:
+    """Each member costs a copy of the rest: a few are read, a body made of nothing else is not."""
+    assert decode_body(gzip.compress(b"ab") * 10, "gzip", LIMIT) == b"ab" * 10
+
+    with pytest.raises(BadRequest, match="not valid"):
+        decode_body(gzip.compress(b"") * 10_000, "gzip", LIMIT)
+
+
+def test_an_answer_in_several_members() -> None:
+    """All of them are seen, however they are cut."""
+    packed = gzip.compress(b"first ") + gzip.compress(b"second ") + gzip.compress(b"third")
+    for step in (1, 7, len(packed)):
+        inflater = Inflater(1000)
+
+        assert b"first second third" == b"".join(
+            inflater.feed(packed[i : i + step]) for i in range(0, len(packed), step)
+        )
+
+
+@pytest.mark.parametrize("rest", [b"\0" * 9, b"no member"])
+def test_what_follows_an_answers_last_member(rest: bytes) -> None:
+    """Padding and the like do not take away what was seen before."""
+    inflater = Inflater(1000)
+    packed = gzip.compress(b"whole") + rest
+
+    assert b"".join(inflater.feed(packed[i : i + 3]) for i in range(0, len(packed), 3)) == b"whole"

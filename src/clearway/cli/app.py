@@ -146,6 +146,13 @@ def _run(command: Any) -> int:  # noqa: ANN401, PLR0911  # one line for each way
 
 def _usage_hint(error: typer.TyperException) -> str:
     context = getattr(error, "ctx", None)
+    misplaced = getattr(error, "option_name", None)
+    shared = context.find_root().command.params if context is not None else ()
+    option = next((option for option in shared if misplaced in option.opts), None)
+    if context is not None and option is not None:
+        value = "" if option.is_flag else " …"
+        program, _, command = context.command_path.partition(" ")
+        return f"it stands before the command: {program} {misplaced}{value} {command}"
     return f"try: {context.command_path} --help" if context is not None else ""
 
 

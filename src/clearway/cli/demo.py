@@ -39,7 +39,9 @@ def demo(
     with tempfile.TemporaryDirectory(prefix="clearway-demo-", ignore_cleanup_errors=True) as scratch:
         named = options_of(context).data_dir
         data_dir = named or Path(scratch) / "data"
-        config = load_config(context, {"server.port": port, "server.data_dir": data_dir}).config
+        # Whatever is configured for the real one: the demo stays on this machine and in its own ledger.
+        own = {"server.host": "127.0.0.1", "server.behind_proxy": False, "store.url": "sqlite"}
+        config = load_config(context, {"server.port": port, "server.data_dir": data_dir} | own).config
         configure(Log(level="error"))
         sim = Upstream(name="sim", kind="sim", pace_ms=pace)
         config = msgspec.structs.replace(config, upstreams=(sim,))

@@ -8,7 +8,7 @@ from clearway.cli import usage
 from clearway.cli.log import Printer
 from clearway.cli.sample import Sample, send_samples
 from clearway.cli.screen import console
-from clearway.cli.serving import started
+from clearway.cli.serving import program, started
 from clearway.compose import Running
 from clearway.config.model import Config
 from clearway.keys.model import KeySpec
@@ -46,8 +46,8 @@ async def _sum_up(context: typer.Context, running: Running, *, data_dir: str, on
         screen.print(
             f"\nIt goes on until Ctrl-C. In another terminal:\n"
             f"  ANTHROPIC_BASE_URL={running.url} ANTHROPIC_API_KEY=dummy claude -p hi\n"
-            f"  clearway --data-dir {data_dir} log --follow\n"
-            f"  clearway --data-dir {data_dir} show ID\n"
-            f"  clearway --data-dir {data_dir} usage --by client\n",
+            f"  {program()} --data-dir {data_dir} log --follow\n"
+            f"  {program()} --data-dir {data_dir} show ID\n"
+            f"  {program()} --data-dir {data_dir} usage --by client\n",
             soft_wrap=True,
         )

@@ -160,7 +160,7 @@ def _assignment(shell: Shell, name: str, value: str) -> str:
 
 
 def _curl(url: str, *, by_key: bool, two: bool) -> str:
-    body = {"model": "claude-sonnet-4-5", "max_tokens": 100, "messages": [{"role": "user", "content": "Hello"}]}
+    body = {"model": "claude-sonnet-5-5", "max_tokens": 100, "messages": [{"role": "user", "content": "Hello"}]}
     lines = [f"curl {shlex.quote(url + '/v1/messages')}"]
     lines.append(f'-H "x-api-key: ${KEY_VARIABLE if by_key else "ANTHROPIC_API_KEY"}"')
     if two and not by_key:

@@ -93,7 +93,7 @@ def _cell(column: Column, row: ExchangeRow, zone: tzinfo) -> Text:
 
 
 def _widened(column: Column, width: int) -> Column:
-    extra = {"WHO": 8, "MODEL": 14} if width >= _WIDE else {"WHO": 2, "MODEL": 4} if width >= _ROOMY else {}
+    extra = {"WHO": 8, "MODEL": 13} if width >= _WIDE else {"WHO": 2, "MODEL": 4} if width >= _ROOMY else {}
     return msgspec.structs.replace(column, width=column.width + extra.get(column.title, 0))
 
 
@@ -114,17 +114,17 @@ _WIDE = 160
 _COLUMNS = (
     Column("TIME", 8, 0, "left", lambda row, zone: figures.clock(row.admitted_us, zone)),
     Column("ID", SHORT_ID, 0, "left", lambda row, _: row.id[:SHORT_ID]),
-    Column("WHO", 8, 98, "left", lambda row, _: payer(row).removeprefix("own ")),
+    Column("WHO", 8, 100, "left", lambda row, _: payer(row).removeprefix("own ")),
     Column("CLIENT", 20, 160, "left", lambda row, _: _client(row)),
     Column("SESSION", 8, 140, "left", lambda row, _: (row.session_id or "-")[:8]),
     Column("AGENT", 8, 140, "left", lambda row, _: (row.agent_id or "-")[:8]),
     Column("MODEL", 10, 0, "left", lambda row, _: _what(row)),
     Column("RESULT", 11, 0, "left", lambda row, _: words.result(row)),
     Column("IN", 5, 0, "right", lambda row, _: _input(row)),
-    Column("CACHED", 6, 98, "right", lambda row, _: figures.count(row.cache_read_tokens)),
+    Column("CACHED", 6, 100, "right", lambda row, _: figures.count(row.cache_read_tokens)),
     Column("OUT", 5, 0, "right", lambda row, _: figures.count(row.output_tokens)),
     Column("HIT", 4, 0, "right", lambda row, _: figures.share(row.cache_read_tokens, prompt_tokens(row))),
     Column("COST", 9, 0, "right", lambda row, _: cost(row)),
-    Column("FIRST", 5, 98, "right", lambda row, _: figures.span(row.first_token_us)),
+    Column("FIRST", 5, 100, "right", lambda row, _: figures.span(row.first_token_us)),
     Column("TOTAL", 5, 0, "right", lambda row, _: figures.span(row.total_us)),
 )

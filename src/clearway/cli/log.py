@@ -1,17 +1,19 @@
 """`clearway log`: exchanges, one a line, newest last; `--follow` goes on as they happen."""
 
 from datetime import tzinfo
-from typing import Annotated
+from typing import Annotated, get_args
 from zoneinfo import ZoneInfo
 
 import typer
 
 from clearway.cli.access import open_ledger
 from clearway.cli.exchange_line import table_of
+from clearway.cli.failures import Exit, Failure
 from clearway.cli.feed import follow
 from clearway.cli.figures import day
 from clearway.cli.options import AsJson, load_config
 from clearway.cli.screen import console, note, print_json_line
+from clearway.core.exchange import Outcome
 from clearway.ledger.protocol import ExchangeQuery, ExchangeRow
 
 
@@ -40,6 +42,8 @@ def log(  # noqa: PLR0913  # one argument for each option
     IN is what was not read from the cache, HIT the cached part of the whole prompt.
     With --json one object per line, newest last.
     """
+    if outcome is not None and outcome not in get_args(Outcome):
+        raise Failure(f"--outcome: there is no {outcome!r}", f"known: {', '.join(get_args(Outcome))}", Exit.USAGE)
     config = load_config(context).config
     zone = ZoneInfo(config.usage.timezone)
     query = ExchangeQuery(limit=number, key=key, model=model, session=session, run=run, outcome=outcome)
@@ -50,8 +54,9 @@ def log(  # noqa: PLR0913  # one argument for each option
     printer = Printer(context, zone, json=json)
     if rows or not following:
         printer.print(rows)
-    if not rows and not json and not following:
-        note("no exchanges yet; start with: clearway run -- claude")
+    if number and not rows and not json and not following:
+        is_narrowed = any((key, model, session, run, outcome))
+        note("no exchange matches" if is_narrowed else "no exchanges yet; start with: clearway run -- claude")
     if following:
         follow(config, query, rows, printer.print)
 

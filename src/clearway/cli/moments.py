@@ -1,5 +1,6 @@
 """Moments as people type them: `7d` ago, `2026-11-01`, `2026-11-01T12:00`. Pure."""
 
+from contextlib import suppress
 from datetime import datetime, tzinfo
 
 from clearway.cli.failures import Exit, Failure
@@ -43,8 +44,9 @@ def _dated(text: str, zone: tzinfo) -> int | None:
 
 
 def _duration_us(text: str, option: str) -> int:
-    try:
-        return round(parse_duration(text) * _MICRO)
-    except UnitError:
-        message = f'{option}: {text!r} is neither a duration such as "7d" nor a date such as "2026-11-01"'
-        raise Failure(message, code=Exit.USAGE) from None
+    # A bare number is seconds in a setting; a person who types `--expires 30` means something else.
+    if not text.strip().isdigit():
+        with suppress(UnitError):
+            return round(parse_duration(text) * _MICRO)
+    message = f'{option}: {text!r} is neither a duration such as "7d" nor a date such as "2026-11-01"'
+    raise Failure(message, code=Exit.USAGE)

@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import gc
+import shutil
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import msgspec
 
@@ -51,9 +53,14 @@ async def _accepting(running: Running) -> AsyncIterator[None]:
             finally:
                 running.serving.stop()
     except BaseExceptionGroup as errors:
-        if len(errors.exceptions) == 1:
-            raise errors.exceptions[0] from None
-        raise
+        raise _the_one_in(errors) from None
+
+
+def _the_one_in(error: BaseException) -> BaseException:
+    """What the command line can judge: one error, out of the groups of task groups around it."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 def _calm_collector() -> None:
@@ -102,12 +109,19 @@ def _tell(running: Running) -> None:
     lines += [
         "",
         f"  Claude Code with your own login:  ANTHROPIC_BASE_URL={running.url} claude",
-        "  or, without changing anything:    clearway run -- claude",
-        "  watch what passes:                clearway log --follow",
+        f"  or, without changing anything:    {program()} run -- claude",
+        f"  watch what passes:                {program()} log --follow",
     ]
     if running.first_key is not None:
         lines += ["", "  The owner's key of this installation, shown only now:", f"    {running.first_key}"]
     print("\n".join(lines), flush=True)  # noqa: T201  # for the person who started us
+
+
+def program() -> str:
+    """How to call this program again: `make serve` starts one that no PATH finds."""
+    own = Path(sys.argv[0])
+    is_found = shutil.which("clearway", path=environment().get("PATH", ""))
+    return str(own) if own.name == "clearway" and not is_found else "clearway"
 
 
 _WHO_PAYS = {

@@ -124,7 +124,8 @@ def remarks(rows: list[UsageRow]) -> list[str]:
             "(set usage.prices to a file with their prices)"
         )
     if whole.estimated:
-        lines.append(f"{_counted(whole.estimated, 'exchange')} broke off: their output is an estimate")
+        owner = "its" if whole.estimated == 1 else "their"
+        lines.append(f"{_counted(whole.estimated, 'exchange')} broke off: {owner} output is an estimate")
     return lines
 
 

@@ -82,7 +82,7 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     base_url: str = "https://api.anthropic.com"
     """Scheme, host, port and an optional path before `/v1`."""
     api_key: SecretSource | None = None
-    """The gateway's own credential (kind `anthropic`)."""
+    """The gateway's own credential (kind `anthropic`): `{ env = "NAME" }`, `{ file = "…" }` or `{ keyring = "…" }`."""
     auth: Literal["x-api-key", "bearer"] = "x-api-key"
     """The header that carries `api_key`."""
     allow_hosts: tuple[str, ...] = ("api.anthropic.com",)

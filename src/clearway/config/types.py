@@ -98,6 +98,8 @@ def _describe(bare: object, choices: tuple[str, ...], unit: str, meta: object) -
         return 'a duration such as "90s" or a number of seconds, more than 0'
     if bare == dict[str, str]:
         return "a table of strings"
+    if isinstance(bare, type) and issubclass(bare, msgspec.Struct):
+        return "a table"
     words: dict[object, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a string"}
     word = words.get(bare, "a list")
     if isinstance(meta, msgspec.Meta) and meta.ge is not None:

@@ -114,8 +114,7 @@ class Attempt:
         self.first_byte_us = self._elapsed_us()
 
     def saw(self, chunk: bytes) -> None:
-        """A piece of the answer passed; never raises into the relay."""
-        self.response_bytes += len(chunk)
+        """A piece of the answer passed, given as it reads without its content coding."""
         watch = self.watch
         watch.feed(chunk)
         if watch.has_output and self.first_token_us is None:
@@ -231,6 +230,7 @@ class Exchange:
             measure = msgspec.structs.replace(
                 seen,
                 status=seen.status if status is None else status,
+                error_type=seen.error_type if error is None else error_type(error),
                 error_code=None if error is None else error.code,
                 first_byte_us=None if seen.first_byte_us is None else before_us + seen.first_byte_us,
                 first_token_us=None if seen.first_token_us is None else before_us + seen.first_token_us,

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from clearway.core.errors import BadRequest, GatewayError
+from clearway.core.errors import BadRequest
 from clearway.gateway.headers import first
 from clearway.upstreams.protocol import Headers
 from clearway.wire.body import Peek, Unreadable, peek, replace_model
@@ -51,20 +51,21 @@ def decode(body: bytes | bytearray, headers: Headers, *, max_body: int, strict: 
         TooLarge: It becomes too large when decoded.
     """
     codings = first(headers, b"content-encoding")
-    plain = body
     try:
-        if codings:
-            plain = decode_body(body, codings, max_body)
+        plain = _plain(body, codings, max_body) if codings else body
         seen = peek(plain)
-    except BadRequest as error:
-        if strict or not _is_unreadable(error, compressed=plain is body and bool(codings)):
+    except Unreadable:
+        # Any other BadRequest stays: a decision that stands there twice is refused for everybody.
+        if strict:
             raise
-        return Asked(body, plain, Peek(), readable=False)
+        return Asked(body, body, Peek(), readable=False)
     if strict and seen.model is None:
         raise BadRequest("model is missing", hint="name a model, e.g. claude-sonnet-5-5")
     return Asked(body, plain, seen, readable=True)
 
 
-def _is_unreadable(error: GatewayError, *, compressed: bool) -> bool:
-    # A decision that stands there twice is refused for everybody.
-    return compressed or isinstance(error, Unreadable)
+def _plain(body: bytes | bytearray, codings: str, max_body: int) -> bytes | bytearray:
+    try:
+        return decode_body(body, codings, max_body)
+    except BadRequest as error:
+        raise Unreadable(str(error), hint=error.hint) from error

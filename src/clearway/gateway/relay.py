@@ -67,7 +67,9 @@ class Relay:
         headers = returned(reply.headers, everything=pays == "client")
         headers.append((EXCHANGE_HEADER, self._exchange.id.encode()))
         await self._sink.start(reply.status, headers)
-        beats = isinstance(attempt.watch, StreamWatch) and self._inflater is None
+        # Not inside a compressed stream, and not where the length was told.
+        is_open = first(reply.headers, b"content-length") is None and self._inflater is None
+        beats = is_open and isinstance(attempt.watch, StreamWatch)
         beat = _Heartbeat(attempt, self._sink, self._heartbeat_s) if beats else None
         try:
             await self._pump(reply, beat)
@@ -103,6 +105,8 @@ class Relay:
                 if self._attempt.watch.whole and not self._exchange.settled:
                     await self._settle()
                 if chunk:
+                    if beat is not None:
+                        beat.is_held = True
                     await sink.write(chunk)
                     # The end may have come meanwhile, with nothing more to write.
                     chunk = b""
@@ -122,16 +126,13 @@ class Relay:
 
     def _look(self, chunk: bytes) -> None:
         attempt = self._attempt
+        attempt.response_bytes += len(chunk)
         try:
-            if self._inflater is None:
-                attempt.saw(chunk)
-            else:
-                size = attempt.response_bytes + len(chunk)
-                attempt.saw(self._inflater.feed(chunk))
-                attempt.response_bytes = size
+            attempt.saw(chunk if self._inflater is None else self._inflater.feed(chunk))
         except (ValueError, TypeError, LookupError, zlib.error):
             log.exception("watch_failed", exchange_id=self._exchange.id)
             attempt.watch = NoWatch()
+            self._inflater = None
         if self._exchange.budget_is_spent and not self._exchange.settled:
             raise LimitExceeded("the budget was used up while this answer was running")
 
@@ -162,27 +163,30 @@ class Relay:
 class _Heartbeat:
     """Fills the silence of a stream. One timer, armed anew only when it rings."""
 
-    __slots__ = ("_attempt", "_last", "_loop", "_sink", "_timer", "_wait_s")
+    __slots__ = ("_attempt", "_last", "_loop", "_sink", "_timer", "_wait_s", "is_held")
 
     def __init__(self, attempt: Attempt, sink: Sink, wait_s: float) -> None:
         self._attempt = attempt
         self._sink = sink
         self._wait_s = wait_s
+        self.is_held = False
+        """The watch is ahead of the client: what it has seen is still being written."""
         self._loop = asyncio.get_running_loop()
         self._last = self._loop.time()
         self._timer = self._loop.call_later(wait_s, self._ring)
 
     def wrote(self) -> None:
         """Something went to the client."""
+        self.is_held = False
         self._last = self._loop.time()
 
     def _ring(self) -> None:
         due = self._last + self._wait_s
         if self._loop.time() >= due:
             # Between events only; a client that reads slowly is not silent.
-            if self._attempt.watch.at_boundary and not self._attempt.ended:
+            if self._attempt.watch.at_boundary and not self._attempt.ended and not self.is_held:
                 self._sink.nudge(PING)
-            self.wrote()
+            self._last = self._loop.time()
             due = self._last + self._wait_s
         self._timer = self._loop.call_at(due, self._ring)
 

@@ -90,9 +90,12 @@ def billing_of(caller: Caller, target: Target) -> Billing:
 
 def _tries(targets: Sequence[Target]) -> list[Target]:
     """A lone upstream that cannot be reached is tried once more; a busy one is not:
-    the client hears of it and waits as it was told.
+    the client hears of it and waits as it was told. Nothing falls over to an upstream
+    that somebody else pays, or that nobody does: a simulated answer is no substitute.
     """
-    return list(targets[:_MAX_TRIES]) if len(targets) > 1 else [targets[0], targets[0]]
+    first = targets[0]
+    alike = [target for target in targets if target.upstream.pays == first.upstream.pays]
+    return alike[:_MAX_TRIES] if len(alike) > 1 else [first, first]
 
 
 def _request(walk: Walk, target: Target) -> Request:

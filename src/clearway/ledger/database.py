@@ -118,7 +118,9 @@ class Database:
                 hide_parameters=True,
             )
         except ImportError as error:
-            raise LedgerError("PostgreSQL needs one more package: pip install 'clearway[postgres]'") from error
+            raise LedgerError(
+                "PostgreSQL needs one more package: pip install 'psycopg[binary]' (in a clone: make setup)"
+            ) from error
         return cls(engine, engine, None)
 
     @property

@@ -102,3 +102,5 @@ def _try(duty: Callable[[], None]) -> None:
     except (SQLAlchemyError, LedgerError) as error:
         reason = unusable(error) if isinstance(error, SQLAlchemyError) else error
         log.warning("ledger_duty_failed", duty=duty.__name__.strip("_"), error=str(reason))
+    except Exception:  # the writer's loop: it must outlive whatever comes
+        log.exception("ledger_duty_failed", duty=duty.__name__.strip("_"))

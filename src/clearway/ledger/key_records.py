@@ -80,7 +80,7 @@ def find(connection: Connection, ref: str) -> Key:
             return found[0]
         if found:
             raise NotInLedger(f"several keys go by {_shown(ref)!r}; use the whole id (clearway keys list)")
-    raise NotInLedger(f"no key goes by {_shown(ref)!r}")
+    raise NotInLedger(f"no key goes by {_shown(ref)!r}; see: clearway keys list")
 
 
 def change(connection: Connection, ref: str, wanted: KeyChange) -> Key:

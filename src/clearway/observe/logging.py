@@ -65,6 +65,7 @@ class ExchangeLog:
             upstream=settlement.upstream,
             model=measure.response_model,
             error=measure.error_code or measure.error_type,
-            cost_nano=None if cost is None else cost.nano,
+            cost_nano=None if cost is None else cost.cost_nano,
+            estimate_nano=None if cost is None else cost.estimate_nano,
             total_ms=None if measure.total_us is None else measure.total_us // 1000,
         )

@@ -7,7 +7,7 @@ the model, a rate that is needed, a service tier without a list price
 (`priority` is bought by commitment), a speed or a geography without a price.
 Rules: platform.claude.com, "Pricing", "Batch processing", "Fast mode", "Data
 residency" and "Compaction" (read 2026-11-21); spec of `usage` in core/usage.py.
-Used by gateway/settle.
+Used by compose, for gateway/bookkeeping.
 """
 
 from collections.abc import Iterator

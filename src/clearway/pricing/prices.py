@@ -8,7 +8,7 @@ are made equal; a name that is still unknown has no price, however like a known
 one it looks. Names of resellers with prices of their own (Bedrock's
 `us.anthropic.…`, Vertex AI's `…@20250929`) are unknown on purpose: regional
 endpoints cost more than the list price.
-Used by gateway/settle, ledger and cli.
+Used by compose, for gateway/bookkeeping, and by cli.
 """
 
 import hashlib

@@ -70,6 +70,16 @@ class HeldBody:
         if declared is not None and declared > room.max_body:
             raise self._too_large()
         self._take(declared or 0)
+        limit = declared if declared is not None else room.max_body
+        try:
+            # From the head on: a client that promises a body and sends nothing holds room, too.
+            async with asyncio.timeout(_BASE_S + limit / _FLOOR_BYTES_PER_S):
+                return await self._receive(receive, declared)
+        except TimeoutError:
+            raise TooSlow("the request body did not arrive in its time") from None
+
+    async def _receive(self, receive: Receive, declared: int | None) -> bytes | bytearray:
+        room = self._room
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGone
@@ -81,11 +91,7 @@ class HeldBody:
             return body
         room.enter()
         try:
-            limit = declared if declared is not None else room.max_body
-            async with asyncio.timeout(_BASE_S + limit / _FLOOR_BYTES_PER_S):
-                return await self._collect(receive, body, declared)
-        except TimeoutError:
-            raise TooSlow("the request body did not arrive in its time") from None
+            return await self._collect(receive, body, declared)
         finally:
             room.reading -= 1
 

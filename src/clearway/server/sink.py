@@ -8,6 +8,7 @@ from clearway.server.guard import Guard
 from clearway.upstreams.protocol import Headers
 
 Send = Callable[[Any], Awaitable[None]]
+_BODILESS = (204, 304)
 
 
 class AsgiSink:
@@ -24,6 +25,9 @@ class AsgiSink:
     async def start(self, status: int, headers: Headers) -> None:
         """Send the head."""
         self.started = True
+        if status in _BODILESS:
+            # uvicorn would wait for the body that such an answer never has (RFC 9110, section 8.6).
+            headers = [field for field in headers if field[0] != b"content-length"]
         await self._send({"type": "http.response.start", "status": status, "headers": list(headers)})
 
     async def write(self, data: bytes) -> None:

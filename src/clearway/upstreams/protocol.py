@@ -10,8 +10,6 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from clearway.core.secret import Secret
-
 Headers = Sequence[tuple[bytes, bytes]]
 """Header fields in the order of the wire; names in lower case."""
 
@@ -30,9 +28,6 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     headers: Headers
     """Without `host`, `content-length` and hop-by-hop fields: the client adds those."""
     body: bytes | bytearray | memoryview = b""
-    credential: Secret | None = None
-    """The client's own credential is *in* `headers`; this says only that it is there
-    (passthrough). None on the gateway's own upstreams, which add theirs."""
 
     def __repr__(self) -> str:
         return f"Request({self.method!r}, ***)"

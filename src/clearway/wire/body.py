@@ -72,7 +72,7 @@ def peek(body: bytes | bytearray) -> Peek:
 def _reason(error: Exception) -> str:
     # msgspec names types, places and single bytes, never a value of the body.
     if isinstance(error, msgspec.DecodeError):
-        text = str(error)
+        text = str(error).removeprefix("JSON is malformed: ")
         return text[0].lower() + text[1:200]
     return "it is nested too deeply" if isinstance(error, RecursionError) else "it is not UTF-8"
 

@@ -15,6 +15,7 @@ from clearway.core.errors import BadRequest, TooLarge
 REQUEST_CODINGS = ("gzip", "deflate", "br", "zstd")
 _AUTO_HEADER = 32 + zlib.MAX_WBITS  # gzip or zlib, told apart by the first bytes
 _STEP = 1 << 20
+_MAX_MEMBERS = 64  # each costs a copy of all that follows; a body of empty ones would take hours
 _ZSTD_WINDOW = 1 << 27  # the largest that RFC 8878 asks decoders to support is 8 MiB; the CLI's `--long` makes 128
 
 
@@ -61,7 +62,11 @@ def _decode_one(body: bytes | bytearray, coding: str, limit: int) -> bytes:
 def _inflate(body: bytes | bytearray, coding: str, limit: int) -> bytes:
     out = bytearray()
     rest = bytes(body)
+    members = 0
     while rest and len(out) <= limit:
+        members += 1
+        if members > _MAX_MEMBERS:
+            raise zlib.error("too many members")
         inflater = zlib.decompressobj(_AUTO_HEADER)
         try:
             out += inflater.decompress(rest, limit + 1 - len(out))
@@ -95,21 +100,35 @@ class Inflater:
         limit: The most bytes that come out in all; past it nothing more comes.
     """
 
-    __slots__ = ("_inflater", "_left")
+    __slots__ = ("_inflater", "_is_further", "_left")
 
     def __init__(self, limit: int) -> None:
         self._inflater = zlib.decompressobj(_AUTO_HEADER)
+        self._is_further = False
         self._left = limit
 
     @property
     def spent(self) -> bool:
-        """True once the limit was reached: what follows is not seen."""
+        """True once the limit was reached, or what came is no member: what follows is not seen."""
         return self._left <= 0
 
     def feed(self, chunk: bytes) -> bytes:
         """Plain bytes of the next piece. Raises zlib.error on bytes that are none."""
-        if self._left <= 0:
-            return b""
-        plain = self._inflater.decompress(chunk, self._left)
-        self._left -= len(plain)
-        return plain
+        out = b""
+        while chunk and self._left > 0:
+            try:
+                plain = self._inflater.decompress(chunk, self._left)
+            except zlib.error:
+                if not self._is_further:
+                    raise
+                self._left = 0  # padding after the last member
+                break
+            self._left -= len(plain)
+            out += plain
+            chunk = b""
+            if self._inflater.eof:
+                # A further gzip member; the old one would collect what it does not read.
+                chunk = self._inflater.unused_data
+                self._inflater = zlib.decompressobj(_AUTO_HEADER)
+                self._is_further = True
+        return out

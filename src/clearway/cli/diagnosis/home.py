@@ -98,10 +98,20 @@ def _is_open(path: Path) -> bool:
     return not stat.S_ISLNK(mode) and bool(mode & (stat.S_IRWXG | stat.S_IRWXO))
 
 
+def _check_server(name: str, config: Config) -> Finding:
+    from clearway.ledger.database import Database  # noqa: PLC0415  # SQLAlchemy, which SQLite's check does without
+
+    try:
+        Database.open(config.store.url, Path(config.server.data_dir)).close()
+    except LedgerError as error:
+        return fail(name, str(error), "check store.url and the server it names")
+    return ok(name, "PostgreSQL answers")
+
+
 def _check_store(config: Config) -> Finding:
     name = "store"
     if config.store.url != "sqlite":
-        return ok(name, "PostgreSQL; `clearway serve` tells whether it answers")
+        return _check_server(name, config)
     text = f"SQLite {sqlite3.sqlite_version}"
     if sqlite3.sqlite_version_info < _WAL_FIX:
         wanted = ".".join(map(str, _WAL_FIX))

@@ -19,7 +19,7 @@ def merge(earlier: dict[str, object], later: Fields) -> None:
     earlier.update({name: value for name, value in later.items() if value is not None})
 
 
-def read_usage(fields: Fields, *, estimated: bool = False) -> Usage:
+def read_usage(fields: Fields) -> Usage:
     """The typed usage of a merged or plain `usage` object."""
     details = _object(fields, "output_tokens_details")
     tools = _object(fields, "server_tool_use")
@@ -38,7 +38,6 @@ def read_usage(fields: Fields, *, estimated: bool = False) -> Usage:
         speed=_word(fields, "speed"),
         inference_geo=_word(fields, "inference_geo"),
         iterations=tuple(_iteration(item) for item in raw if isinstance(item, dict)) if isinstance(raw, list) else (),
-        estimated=estimated,
     )
 
 
