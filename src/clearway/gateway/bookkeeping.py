@@ -8,7 +8,7 @@ from typing import Protocol
 import msgspec
 
 from clearway.core.clock import Clock
-from clearway.core.errors import GatewayError
+from clearway.core.errors import GatewayError, UpstreamUnreachable
 from clearway.core.exchange import Admission, AttemptEnd, AttemptStart, Measure, Outcome, Progress, Settlement
 from clearway.core.usage import Billing, Cost, Usage
 from clearway.gateway import labels
@@ -19,6 +19,8 @@ from clearway.wire.messages.errors import error_type
 from clearway.wire.messages.watch import NoWatch, Watch
 
 _PROGRESS_EVERY_S = 5.0
+_REFUSED = 400
+"""From this status on nothing was made, and nothing is charged."""
 
 
 class Feed(Protocol):
@@ -163,9 +165,10 @@ class Attempt:
         self.ended = True
         self.watch.close()
         self.measured = measure = self.measure(error)
-        if measure.usage is None and outcome != "ok":
+        if isinstance(error, UpstreamUnreachable) or (measure.status or 0) >= _REFUSED:
             self.reservation.release()
         else:
+            # Without usage it may have cost something all the same: the limiter decides.
             self.reservation.settle(measure.usage, measure.cost)
         self._books.journal.end(
             AttemptEnd(

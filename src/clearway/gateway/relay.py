@@ -23,7 +23,7 @@ log = structlog.get_logger()
 
 _OWN_CREDENTIAL_REFUSED = frozenset({401, 402, 403})
 _METERED: frozenset[Endpoint] = frozenset({"messages"})
-_CLIENT_ERROR, _TOO_MANY, _SERVER_ERROR = 400, 429, 500
+_OK, _CLIENT_ERROR, _TOO_MANY, _SERVER_ERROR = 200, 400, 429, 500
 EXCHANGE_HEADER = b"x-clearway-exchange"
 """Tells the client the exchange's id, for `clearway show`."""
 
@@ -91,6 +91,10 @@ class Relay:
         elif coding != "identity":
             log.warning("answer_not_metered", reason="content-encoding", exchange_id=self._exchange.id)
             watch = NoWatch()
+        elif (
+            self._exchange.admission.endpoint in _METERED and isinstance(watch, NoWatch) and self._attempt.status == _OK
+        ):
+            log.warning("answer_not_metered", reason="content-type", exchange_id=self._exchange.id)
         self._attempt.watch = watch
 
     async def _pump(self, reply: Reply, beat: "_Heartbeat | None") -> None:

@@ -29,7 +29,13 @@ class Reservation(Protocol):
         ...
 
     def settle(self, usage: Usage | None, cost: Cost | None) -> None:
-        """Book the truth and give back the rest."""
+        """Book the truth and give back the rest.
+
+        Args:
+            usage: What was used; None where it was never told, though something may
+                have been billed (a time-out, an answer cut before its numbers).
+            cost: Its price; None likewise.
+        """
         ...
 
     def release(self) -> None:

@@ -154,7 +154,8 @@ class App:
             if not sink.gone:
                 sink.cut()
         finally:
-            connection.on_gone = None
+            if connection.on_gone is gone:
+                connection.on_gone = None
             held.release()
 
     async def _local(self, local: Local, sink: AsgiSink) -> None:
