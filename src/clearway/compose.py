@@ -41,7 +41,15 @@ from clearway.server.app import App
 from clearway.server.body import BodyRoom
 from clearway.server.control import Holders, Status, control_app
 from clearway.server.hosts import Hosts
-from clearway.server.listen import check_bind, is_loopback, listen_control, listen_tcp, raise_descriptor_limit, url_of
+from clearway.server.listen import (
+    check_bind,
+    is_loopback,
+    listen_control,
+    listen_tcp,
+    raise_descriptor_limit,
+    remove_control,
+    url_of,
+)
 from clearway.server.serving import Serving
 from clearway.upstreams.registry import Managed, Parts, build
 
@@ -115,7 +123,7 @@ async def gateway(config: Config, environ: Mapping[str, str], *, show_first_key:
         tcp = stack.enter_context(contextlib.closing(listen_tcp(config.server)))
         control, path = listen_control(data_dir)
         stack.enter_context(contextlib.closing(control))
-        stack.callback(path.unlink, missing_ok=True)
+        stack.callback(remove_control, path, data_dir)
         url = url_of(tcp)
         keys = KeyCache(store)
         await asyncio.to_thread(keys.start)

@@ -87,6 +87,13 @@ def listen_control(data_dir: Path) -> tuple[socket.socket, Path]:
     return sock, path
 
 
+def remove_control(path: Path, data_dir: Path) -> None:
+    """Take the control socket away again, with the folder that was made for it."""
+    path.unlink(missing_ok=True)
+    if path.parent != data_dir:
+        path.parent.rmdir()
+
+
 def raise_descriptor_limit() -> None:
     """Each open stream takes two descriptors: use what the system allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

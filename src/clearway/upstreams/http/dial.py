@@ -120,12 +120,12 @@ class _Race:
         self._errors: list[OSError] = []
 
     async def run(self, targets: Sequence[_Target]) -> socket.socket:
-        """The winner. Raises the error of the first address where there is none."""
+        """The winner. Raises the error that came first where there is none."""
         winner: socket.socket | None = None
         try:
             await self._start(targets)
             if not self._connected:
-                # The preferred address says best what is wrong.
+                # All mean the same to the caller; the first is the quickest to be told.
                 raise self._errors[0]
             winner = self._connected[0]
             return winner
