@@ -14,6 +14,7 @@ import msgspec
 import structlog
 
 from clearway import __version__
+from clearway.config.check import is_loopback
 from clearway.config.model import Config
 from clearway.config.problems import ConfigError, Problem
 from clearway.config.secrets import resolve
@@ -35,15 +36,15 @@ from clearway.ledger.writer import Writer
 from clearway.limits.unlimited import Unlimited
 from clearway.observe.feed import LiveFeed
 from clearway.observe.logging import ExchangeLog
+from clearway.observe.protocol import Status
 from clearway.pricing.cost import cost
 from clearway.pricing.prices import PriceFileError, PriceList
 from clearway.server.app import App
 from clearway.server.body import BodyRoom
-from clearway.server.control import Holders, Status, control_app
+from clearway.server.control import Holders, control_app
 from clearway.server.hosts import Hosts
 from clearway.server.listen import (
     check_bind,
-    is_loopback,
     listen_control,
     listen_tcp,
     raise_descriptor_limit,

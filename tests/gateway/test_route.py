@@ -42,7 +42,10 @@ def routed(
 ) -> list[tuple[str, str | None]]:
     """Names and models of the candidates."""
     router = Router(places, aliases or {})
-    return [(target.upstream.name, target.model) for target in router.candidates(caller, endpoint, model)]
+    return [
+        (target.upstream.name, target.model)
+        for target in router.candidates(caller, router.open_to(caller, endpoint), model)
+    ]
 
 
 def caller(credential: Credential = "none", **key: object) -> Caller:

@@ -8,12 +8,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from clearway.cli.remote import RemoteLedger, Status, read_status
+from clearway.cli.remote import RemoteLedger, read_status
 from clearway.core.clock import SystemClock
 from clearway.core.ids import IdMaker
 from clearway.keys.model import KeySpec
 from clearway.ledger.lock import read_owner
 from clearway.ledger.protocol import AttemptRow, ExchangeDetail, ExchangeQuery, ExchangeRow, NotInLedger
+from clearway.observe.protocol import Status
 from tests.fake_upstream import Answer, FakeUpstream, Received
 from tests.gateway_process import GatewayProcess, anthropic, passthrough
 from tests.relay.wire_client import PATIENCE_S, Client

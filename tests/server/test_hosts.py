@@ -2,10 +2,11 @@
 
 import pytest
 
+from clearway.config.check import is_loopback
 from clearway.config.model import Server
 from clearway.core.errors import WrongHost
 from clearway.server.hosts import Hosts
-from clearway.server.listen import UnsafeBind, check_bind, is_loopback
+from clearway.server.listen import UnsafeBind, check_bind
 
 OURS = [b"127.0.0.1", b"127.0.0.1:8317", b"localhost:1", b"LOCALHOST", b"[::1]:8317", b"claude.lan:8317"]
 FOREIGN = [

@@ -61,10 +61,15 @@ def open_ledger(config: Config) -> Iterator[Ledger]:
         lock.release()
 
 
+def find_owner(data_dir: Path) -> OwnerInfo | None:
+    """Who owns the directory; None where nobody does, or has not told yet."""
+    try:
+        return read_owner(data_dir)
+    except AlreadyOwned:
+        return None  # it is just starting, or a command holds it for a moment
+
+
 def find_socket(data_dir: Path) -> Path | None:
     """The control socket of the gateway that owns the directory; None where none does."""
-    try:
-        owner = read_owner(data_dir)
-    except AlreadyOwned:
-        return None
+    owner = find_owner(data_dir)
     return Path(owner.socket) if owner is not None and owner.socket else None

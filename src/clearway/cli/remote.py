@@ -26,7 +26,7 @@ from clearway.ledger.protocol import (
     UsageQuery,
     UsageRow,
 )
-from clearway.observe.protocol import Update
+from clearway.observe.protocol import Status, Update
 
 _ANSWER_S = 30.0
 _SILENCE_S = 60.0
@@ -42,20 +42,6 @@ class Unreachable(Failure):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, "is the gateway still running? see: clearway doctor", Exit.UNREACHABLE)
-
-
-class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """Who answers at the socket."""
-
-    pid: int
-    url: str
-    version: str
-    instance_id: str
-    started_us: int
-    upstreams: tuple[dict[str, str], ...] = ()
-    healthy: bool = True
-    """False while the ledger cannot be written."""
-    open_exchanges: int = 0
 
 
 class _Error(msgspec.Struct, frozen=True):

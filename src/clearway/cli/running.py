@@ -9,8 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import msgspec
-
+from clearway.cli.access import find_owner
 from clearway.cli.account import tell_account
 from clearway.cli.child import run_child
 from clearway.cli.failures import Exit, Failure
@@ -19,16 +18,10 @@ from clearway.config.load import Loaded, environment
 from clearway.config.model import Config
 from clearway.core.clock import SystemClock
 from clearway.core.ids import IdMaker
-from clearway.ledger.lock import AlreadyOwned, OwnerInfo, read_owner
 
 _START_S = 15.0
 _LOOPBACK = "127.0.0.1,localhost,::1"
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
-
-
-class _Ready(msgspec.Struct):
-    event: str
-    url: str
 
 
 def run_command(loaded: Loaded, command: list[str], *, quiet: bool) -> int:
@@ -88,7 +81,7 @@ def _held_gateway(loaded: Loaded) -> Iterator[tuple[str, RemoteLedger]]:
     deadline = time.monotonic() + _START_S
     starting: subprocess.Popen[bytes] | None = None
     while True:
-        owner = _owner(data_dir)
+        owner = find_owner(data_dir)
         if owner is not None and owner.socket and owner.url:
             try:
                 with hold_gateway(owner.socket):
@@ -102,13 +95,6 @@ def _held_gateway(loaded: Loaded) -> Iterator[tuple[str, RemoteLedger]]:
                 raise Failure("no gateway could be started", "see what it says: clearway serve --port 0")
             starting = _start(loaded)
         time.sleep(0.01)
-
-
-def _owner(data_dir: Path) -> OwnerInfo | None:
-    try:
-        return read_owner(data_dir)
-    except AlreadyOwned:
-        return None  # it is just starting, or a command holds it for a moment
 
 
 def _start(loaded: Loaded) -> subprocess.Popen[bytes]:

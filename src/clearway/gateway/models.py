@@ -19,7 +19,7 @@ from clearway.gateway.admit import Walk
 from clearway.gateway.bookkeeping import Attempt
 from clearway.gateway.call import Call
 from clearway.gateway.headers import CREDENTIALS, first, is_ours
-from clearway.gateway.relay import EXCHANGE_HEADER, Relay, outcome_of, warn_of_refusal
+from clearway.gateway.relay import EXCHANGE_HEADER, OWN_CREDENTIAL_REFUSED, Relay, outcome_of, warn_of_refusal
 from clearway.gateway.route import Router, Target
 from clearway.gateway.send import billing_of
 from clearway.keys import policy
@@ -33,7 +33,6 @@ _MAX_LIST = 4 * 1024 * 1024
 _PREFIX = "/v1/models"
 _VERSION = (b"anthropic-version", b"2023-06-01")
 _OK, _NOT_FOUND = 200, 404
-_REFUSED = (401, 402, 403)
 _NO_STREAM_S = 3600.0
 
 
@@ -129,7 +128,7 @@ async def _read(reply: Reply, target: Target, attempt: Attempt) -> list[Entry]:
     attempt.saw_head(reply.status, first(reply.headers, b"request-id"))
     if reply.status == _NOT_FOUND:
         return []  # a compatible vendor without a list
-    if reply.status in _REFUSED and target.upstream.pays == "gateway":
+    if reply.status in OWN_CREDENTIAL_REFUSED and target.upstream.pays == "gateway":
         warn_of_refusal(name, reply.status, attempt.exchange.id)
         raise UpstreamRefusedUs(f"the upstream {name} refused the gateway's own credential ({reply.status})")
     if reply.status != _OK:

@@ -5,6 +5,7 @@ Each step is a file beside this one; the way back of an error is at the end.
 """
 
 import asyncio
+from collections.abc import Sequence
 
 import msgspec
 import structlog
@@ -24,6 +25,7 @@ from clearway.gateway.route import Router
 from clearway.gateway.send import Sender
 from clearway.ledger.protocol import KeyRing
 from clearway.limits.protocol import Limiter
+from clearway.upstreams.protocol import Upstream
 from clearway.wire.body import Peek
 from clearway.wire.messages.errors import render
 
@@ -63,6 +65,7 @@ class Gateway:
         try:
             caller = self._authenticate(call)
             try:
+                upstreams = self._router.open_to(caller, call.endpoint)
                 asked = await self._read(call, caller)
             except NotAuthenticated:
                 raise  # a stranger, of whom nothing is kept
@@ -71,7 +74,7 @@ class Gateway:
                 await self._refuse(exchange, error, exchange_id, sink)
                 return
             exchange = self._admit(exchange_id, call, caller, asked)
-            await self._walk(Walk(exchange, call, caller, asked, sink))
+            await self._walk(Walk(exchange, call, caller, asked, sink), upstreams)
         except GatewayError as error:
             await self._refuse(exchange, error, exchange_id, sink)
         except ClientGone:
@@ -89,7 +92,6 @@ class Gateway:
         return authenticate(call.headers, self._ring, now_us=self._books.clock.now_us(), key_required=required)
 
     async def _read(self, call: Call, caller: Caller) -> Asked:
-        self._router.open_to(caller, call.endpoint)
         body = await call.body()
         if call.endpoint not in _READ:
             return Asked(body, body, Peek(), readable=True)
@@ -99,8 +101,8 @@ class Gateway:
     def _admit(self, exchange_id: str, call: Call, caller: Caller, asked: Asked | None) -> Exchange:
         return admit(self._books, exchange_id, self._settings.instance_id, call, caller, asked)
 
-    async def _walk(self, walk: Walk) -> None:
-        targets = self._router.candidates(walk.caller, walk.call.endpoint, walk.asked.peek.model)
+    async def _walk(self, walk: Walk, upstreams: Sequence[Upstream]) -> None:
+        targets = self._router.candidates(walk.caller, upstreams, walk.asked.peek.model)
         if walk.call.endpoint == "models" and self._models.answers(walk.call, targets):
             await self._models.serve(walk, targets)
         else:

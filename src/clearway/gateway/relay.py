@@ -21,7 +21,7 @@ from clearway.wire.messages.watch import BODY_LIMIT, PING, BodyWatch, NoWatch, S
 
 log = structlog.get_logger()
 
-_OWN_CREDENTIAL_REFUSED = frozenset({401, 402, 403})
+OWN_CREDENTIAL_REFUSED = frozenset({401, 402, 403})
 _METERED: frozenset[Endpoint] = frozenset({"messages"})
 _OK, _CLIENT_ERROR, _TOO_MANY, _SERVER_ERROR = 200, 400, 429, 500
 EXCHANGE_HEADER = b"x-clearway-exchange"
@@ -61,7 +61,7 @@ class Relay:
         attempt = self._attempt
         attempt.saw_head(reply.status, first(reply.headers, b"request-id") or first(reply.headers, b"x-request-id"))
         pays = attempt.target.upstream.pays
-        if pays == "gateway" and reply.status in _OWN_CREDENTIAL_REFUSED:
+        if pays == "gateway" and reply.status in OWN_CREDENTIAL_REFUSED:
             raise self._refused(reply.status)
         self._set_watch(reply.headers)
         headers = returned(reply.headers, everything=pays == "client")

@@ -36,9 +36,7 @@ class Router:
         """False where a body that cannot be read may go on: a client that pays for
         itself, without a key of ours.
         """
-        return caller.key is not None or not any(
-            self._suits(upstream, caller) == "client" for upstream in self.upstreams
-        )
+        return caller.key is not None or all(upstream.pays != "client" for upstream in self._suiting_for(caller))
 
     def open_to(self, caller: Caller, endpoint: Endpoint) -> list[Upstream]:
         """The upstreams that this caller may use for an endpoint, whatever the model.
@@ -52,11 +50,7 @@ class Router:
             NoUpstream: None is configured for this kind of credential.
         """
         self._judge(caller, endpoint)
-        kind = (caller.credential != "none", caller.key is not None)
-        suiting = self._suiting.get(kind)
-        if suiting is None:
-            suiting = [upstream for upstream in self.upstreams if self._suits(upstream, caller)]
-            self._suiting[kind] = suiting
+        suiting = self._suiting_for(caller)
         if not suiting:
             raise self._nobody(caller)
         if endpoint in OWN_ENDPOINTS:
@@ -67,15 +61,14 @@ class Router:
             raise NotFound("this path is not served here", hint=hint)
         return open_ones
 
-    def candidates(self, caller: Caller, endpoint: Endpoint, model: str | None) -> list[Target]:
-        """The upstreams to try, in configured order.
+    def candidates(self, caller: Caller, upstreams: Sequence[Upstream], model: str | None) -> list[Target]:
+        """Those of `upstreams`, as `open_to` gave them, to try for a model, in order.
 
         Raises:
             NotAllowed: The key may not use the model or the upstream.
             NotFound: No upstream serves the model.
-            ClientError, NoUpstream: As `open_to`.
         """
-        targets = [Target(upstream, self._model_for(upstream, model)) for upstream in self.open_to(caller, endpoint)]
+        targets = [Target(upstream, self._model_for(upstream, model)) for upstream in upstreams]
         serving = [target for target in targets if _serves(target)]
         if not serving:
             raise NotFound(f"no upstream serves the model {_shown(model)}", hint="GET /v1/models lists what there is")
@@ -110,16 +103,12 @@ class Router:
             raise NotAllowed(refusal.reason, hint=refusal.hint)
         return allowed
 
-    @staticmethod
-    def _suits(upstream: Upstream, caller: Caller) -> Pays | None:
-        """Who pays if this upstream serves this caller; None: it may not."""
-        match upstream.pays:
-            case "client":
-                return "client" if caller.credential != "none" else None
-            case "gateway":
-                return "gateway" if caller.credential == "none" and caller.key is not None else None
-            case "nobody":
-                return "nobody"
+    def _suiting_for(self, caller: Caller) -> list[Upstream]:
+        """The upstreams whose payer this caller can be, in configured order."""
+        kind = (caller.credential != "none", caller.key is not None)
+        if kind not in self._suiting:
+            self._suiting[kind] = [upstream for upstream in self.upstreams if _suits(upstream.pays, *kind)]
+        return self._suiting[kind]
 
     def _nobody(self, caller: Caller) -> NotAuthenticated | NoUpstream:
         if caller.credential != "none":
@@ -130,6 +119,17 @@ class Router:
             return NotAuthenticated("the request carries no credential", hint=hint)
         hint = "set ANTHROPIC_API_KEY for the gateway, or configure an upstream of kind anthropic"
         return NoUpstream("a Clearway key came alone, and no upstream has a credential of the gateway's own", hint=hint)
+
+
+def _suits(pays: Pays, brought: bool, has_key: bool) -> bool:  # noqa: FBT001  # the two things that decide
+    """Whether a caller, who brought a credential or not and a key or not, may use it."""
+    match pays:
+        case "client":
+            return brought
+        case "gateway":
+            return has_key and not brought
+        case "nobody":
+            return True
 
 
 def _serves(target: Target) -> bool:

@@ -22,6 +22,23 @@ class Update(msgspec.Struct, frozen=True, kw_only=True):
     """The exchange as it is known at this moment; whole once it is settled."""
 
 
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """Who answers at the control socket: `GET /status`.
+
+    The defaults stand for what a gateway of another version does not tell.
+    """
+
+    pid: int
+    url: str
+    version: str
+    instance_id: str
+    started_us: int
+    upstreams: tuple[dict[str, str], ...] = ()
+    healthy: bool = True
+    """False while the ledger cannot be written."""
+    open_exchanges: int = 0
+
+
 class Subscription(Protocol):
     """One who watches."""
 

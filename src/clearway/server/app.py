@@ -100,12 +100,11 @@ class App:
         if connection.is_control:
             await self._control(scope, receive, send)
             return
-        sink = AsgiSink(send, connection)
         try:
             # Before anything else, the preflights of CORS included.
             self._hosts.check(scope["headers"])
         except GatewayError as error:
-            await _answer(sink, *render(error, "none"))
+            await _answer(AsgiSink(send, connection), *render(error, "none"))
             return
         await self._answer(scope, receive, send)
 

@@ -18,7 +18,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from clearway.ledger.protocol import Ledger, LedgerError
-from clearway.observe.protocol import Subscriptions
+from clearway.observe.protocol import Status, Subscriptions
 
 METHODS = (
     "create_key",
@@ -33,19 +33,6 @@ METHODS = (
 )
 _FEED_BEAT_S = 5.0
 _MAX_ARGUMENTS = 1_000_000
-
-
-class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """What `GET /status` tells."""
-
-    pid: int
-    url: str
-    version: str
-    instance_id: str
-    started_us: int
-    upstreams: tuple[dict[str, str], ...]
-    healthy: bool
-    open_exchanges: int
 
 
 class _Method:

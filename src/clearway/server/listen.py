@@ -1,12 +1,12 @@
 """Where the gateway listens, and the refusal to listen where it is not safe."""
 
-import ipaddress
 import os
 import resource
 import socket
 import tempfile
 from pathlib import Path
 
+from clearway.config.check import is_loopback
 from clearway.config.model import Server
 
 _BACKLOG = 4096
@@ -19,16 +19,6 @@ class UnsafeBind(Exception):
 
 class CannotListen(Exception):
     """The address cannot be had; says why."""
-
-
-def is_loopback(host: str) -> bool:
-    """True for an address that only this machine reaches."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def check_bind(server: Server) -> None:

@@ -44,6 +44,7 @@ _ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     ("POST", "/v1/messages/count_tokens"): "count_tokens",
     ("GET", "/v1/models"): "models",
 }
+_KNOWN = frozenset(path for _, path in (*_LOCAL, *_ENDPOINTS))
 _MODEL = re.compile(r"/v1/models/[^/]+")
 _RELAYED = ("/v1/", "/api/")
 # These are formats of our own to come, never relayed: they are not Anthropic's.
@@ -92,5 +93,4 @@ def place(method: str, raw_path: bytes) -> Place:
 
 def _is_ours(path: str) -> bool:
     # A known path with another method is no business of an upstream's either.
-    known = {known for _, known in _LOCAL} | {known for _, known in _ENDPOINTS}
-    return path in known or path.startswith(_NEVER_RELAYED)
+    return path in _KNOWN or path.startswith(_NEVER_RELAYED)

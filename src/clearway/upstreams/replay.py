@@ -41,34 +41,19 @@ class ReplayUpstream:
         ValueError: `recordings` is not set.
     """
 
+    kind: Kind = "replay"
+    pays: Pays = "nobody"
+
     def __init__(self, settings: Settings, clock: Clock) -> None:
         if not settings.recordings:
             raise ValueError(f"upstream {settings.name} is of kind replay and needs recordings, a folder")
+        self.name = settings.name
+        self.models = settings.models
         self._settings = settings
         self._folder = Path(settings.recordings).expanduser()
         self._clock = clock if settings.delays == "recorded" else None
         self._index: Index | None = None
         self._starting = asyncio.Lock()
-
-    @property
-    def name(self) -> str:
-        """Unique in one configuration."""
-        return self._settings.name
-
-    @property
-    def kind(self) -> Kind:
-        """`replay`."""
-        return "replay"
-
-    @property
-    def pays(self) -> Pays:
-        """Nobody."""
-        return "nobody"
-
-    @property
-    def models(self) -> tuple[str, ...]:
-        """Patterns of the models it serves."""
-        return self._settings.models
 
     async def start(self) -> None:
         """Index the folder. May be called more than once.

@@ -39,7 +39,12 @@ class SimUpstream:
         timeouts: How long a simulated silence lasts before it is an error.
     """
 
+    kind: Kind = "sim"
+    pays: Pays = "nobody"
+
     def __init__(self, settings: Settings, clock: Clock, timeouts: Timeouts | None = None) -> None:
+        self.name = settings.name
+        self.models = settings.models
         self._settings = settings
         self._timeouts = timeouts or Timeouts()
         self._cache = PromptCache(clock)
@@ -49,26 +54,6 @@ class SimUpstream:
 
     async def aclose(self) -> None:
         """Nothing to let go of: what the cache holds goes with the object."""
-
-    @property
-    def name(self) -> str:
-        """Unique in one configuration."""
-        return self._settings.name
-
-    @property
-    def kind(self) -> Kind:
-        """`sim`."""
-        return "sim"
-
-    @property
-    def pays(self) -> Pays:
-        """Nobody."""
-        return "nobody"
-
-    @property
-    def models(self) -> tuple[str, ...]:
-        """Patterns of the models it serves."""
-        return self._settings.models
 
     @asynccontextmanager
     async def open(self, request: Request) -> AsyncIterator[SimReply]:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from clearway import __version__
 from clearway.cli.diagnosis.finding import Finding, fail, ok, warn
-from clearway.cli.remote import Status, Unreachable, read_status
+from clearway.cli.remote import Unreachable, read_status
 from clearway.config.model import Config
 from clearway.ledger.lock import AlreadyOwned, read_owner
 from clearway.ledger.protocol import LedgerError
+from clearway.observe.protocol import Status
 
 _LITTLE_SPACE_BYTES = 1_000_000_000
 _WAL_FIX = (3, 51, 3)

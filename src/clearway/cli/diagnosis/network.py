@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 
 from clearway import __version__
 from clearway.cli.diagnosis.finding import Finding, fail, ok, warn
-from clearway.cli.remote import Status
 from clearway.config.check import is_loopback
 from clearway.config.model import Config, Upstream
 from clearway.core.clock import Clock
+from clearway.observe.protocol import Status
 
 _PATIENCE_S = 5.0
 _SKEW_S = 30
