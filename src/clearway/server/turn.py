@@ -115,16 +115,15 @@ class Turn:
         "_expects_continue",
         "_extra",
         "_flow",
-        "_held",
         "_is_chunked",
         "_left",
-        "_task",
         "_transport",
         "_walker",
         "disconnected",
         "endpoint",
         "gone",
         "headers",
+        "held",
         "keep_alive",
         "method",
         "path",
@@ -140,10 +139,9 @@ class Turn:
         self._connection = connection
         self._transport = connection.transport
         self._flow = connection.flow
-        self._held = HeldBody(room, connection.flow)
+        self.held = HeldBody(room, connection.flow)
         self._walker = walker
         self._extra = extra
-        self._task: asyncio.Task[None] | None = None
         self.endpoint: Endpoint = place.endpoint or "relay"
         self.path = place.path
         self.run_id = place.run_id
@@ -163,17 +161,12 @@ class Turn:
     def __repr__(self) -> str:
         return f"Turn({self.method} {self.endpoint})"
 
-    # What the connection calls.
+    # What the connection asks.
 
     @property
     def response_started(self) -> bool:
-        """uvicorn's name for `started`."""
+        """The same, as uvicorn calls it."""
         return self.started
-
-    @property
-    def feed(self) -> "HeldBody":
-        """Where the body goes as it comes."""
-        return self._held
 
     async def run(self) -> None:
         """Answer."""
@@ -184,15 +177,9 @@ class Turn:
             if not self.gone:
                 self.cut()
         finally:
-            self._held.release()
+            self.held.release()
             if not self.response_complete and not self.gone:
                 self.cut()
-
-    def leave(self, task: "asyncio.Task[None] | None") -> None:
-        """The client left before its answer was complete."""
-        self.gone = self.disconnected = True
-        if task is not None:
-            task.cancel()
 
     # The walk's call.
 
@@ -207,10 +194,10 @@ class Turn:
                 break
         if declared == 0:
             return b""
-        if self._expects_continue and not self._held.is_whole:
+        if self._expects_continue and not self.held.is_whole:
             self._expects_continue = False
             self._transport.write(_CONTINUE)
-        return await self._held.read(declared)
+        return await self.held.read(declared)
 
     # The walk's sink.
 
@@ -225,7 +212,8 @@ class Turn:
 
     def start(self, status: int, headers: Headers) -> None:
         """Send the head."""
-        lines, plain = [STATUS_LINE[status]], []
+        lines: list[bytes] = [STATUS_LINE[status]]
+        plain: list[bytes] = []
         framed = self.method == "HEAD"
         for name, value in (*headers, *self._extra) if self._extra else headers:
             if name == b"content-length":
