@@ -71,6 +71,7 @@ TWICE = [
     pytest.param(b'{"model":"a","mode\\u006C":"b"}', "model", id="escaped-upper-case"),
     pytest.param(b'{"max_tokens":1,"max\\u005ftokens":9}', "max_tokens", id="escaped-underscore"),
     pytest.param(b'{"messages":[{"model":"n"}],"model":"a", "model" :"b"}', "model", id="beside-a-nested-one"),
+    pytest.param(b'{"model":"a","x\xe4":["\xff"],"model":"b"}', "model", id="beside-text-that-is-not-utf8"),
 ]
 
 
@@ -89,6 +90,9 @@ REPLACED = [
         b'{"\\u006dodel":"a","x":"\xe2\x82\xac"}', b'{"\\u006dodel":"new","x":"\xe2\x82\xac"}', id="escaped-name"
     ),
     pytest.param(b'{"x":"\xe2\x82\xac","model":"a\\"b"}', b'{"x":"\xe2\x82\xac","model":"new"}', id="escaped-value"),
+    pytest.param(
+        b'{"\\u006dodel":"a","x\xe4":["\xff"]}', b'{"\\u006dodel":"new","x\xe4":["\xff"]}', id="text-that-is-not-utf8"
+    ),
     pytest.param(b'{"x":"the \\"model\\" of","model":"a"}', b'{"x":"the \\"model\\" of","model":"new"}', id="in-text"),
 ]
 

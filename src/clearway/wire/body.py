@@ -140,7 +140,8 @@ def _skip(text: str, at: int) -> int:
 
 
 def _walk(body: bytes | bytearray) -> tuple[str, list[tuple[str, int, int]]]:
-    text = body.decode()
+    # Text that nobody reads need not be UTF-8: it goes on as it came, and so it does here.
+    text = body.decode("utf-8", "surrogateescape")
     try:
         return text, _members(text)
     except (RecursionError, ValueError, IndexError):
@@ -173,4 +174,5 @@ def replace_model(body: bytes | bytearray, model: str) -> bytes:
                 return bytes(body[:start]) + msgspec.json.encode(model) + bytes(body[end:])
     text, members = _walk(body)
     start, end = next((start, end) for name, start, end in members if name == "model")
-    return text[:start].encode() + msgspec.json.encode(model) + text[end:].encode()
+    before, after = (part.encode("utf-8", "surrogateescape") for part in (text[:start], text[end:]))
+    return before + msgspec.json.encode(model) + after
