@@ -50,6 +50,8 @@ class Guard(HttpToolsProtocol):
         self._refusal: GatewayError | None = None
         self._closing = False
         self._unwanted = 0
+        self._in_body = False
+        self._lingers = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Accept, or say at once that there are too many."""
@@ -88,6 +90,7 @@ class Guard(HttpToolsProtocol):
         """A new request begins."""
         super().on_message_begin()
         self._in_head = True
+        self._in_body = False
         self._unwanted = 0
         self.scope["extensions"] = {EXTENSION: {"connection": self}}
 
@@ -99,6 +102,12 @@ class Guard(HttpToolsProtocol):
             self._refusal = problem
             raise problem
         super().on_headers_complete()
+        self._in_body = True
+
+    def on_message_complete(self) -> None:
+        """The last byte of a request."""
+        self._in_body = False
+        super().on_message_complete()
 
     def on_body(self, body: bytes) -> None:
         """Hand on; what comes after the answer is thrown away, but not for ever."""
@@ -162,11 +171,16 @@ class Guard(HttpToolsProtocol):
         return True
 
     def _check_head(self) -> None:
-        """Every ten seconds: a head that is not complete by then ends the connection."""
+        """Every ten seconds: a head that is not complete by then ends the connection, and
+        so does a body that was refused and does not end.
+        """
         waiting = self._in_head and (self._head_bytes or self.cycle is None)
         late = self.loop.time() - self._head_since >= HEAD_S
+        lingered, self._lingers = self._lingers, self._in_body and self.cycle.response_complete
         if waiting and late:
             self._refuse(TooSlow(f"the request head did not arrive within {HEAD_S:g} seconds"))
+        elif lingered and self._lingers:
+            self.transport.close()
         else:
             self._head_timer = self.loop.call_later(HEAD_S, self._check_head)
 
