@@ -79,6 +79,8 @@ def _inflate(body: bytes | bytearray, coding: str, limit: int) -> bytes:
         if not inflater.eof and len(out) <= limit:
             raise zlib.error("incomplete")
         rest = inflater.unused_data  # a further gzip member
+        if rest and coding == "deflate":
+            raise zlib.error("deflate has no members")  # another reader would stop at the first
     return bytes(out)
 
 
