@@ -1,6 +1,7 @@
 """A look into request bodies: what is read, what is refused, what is replaced."""
 
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -101,6 +102,53 @@ REPLACED = [
 def test_one_value_changes_and_nothing_else(body: bytes, expected: bytes) -> None:
     """An alias changes the model's bytes; every other byte stays."""
     assert replace_model(body, "new") == expected
+
+
+LONG = b'"messages":["' + b"\\u0061 " * 300 + b'"]'
+SHORT = b'"messages":[{"model":1}]'
+AROUND = [
+    pytest.param(b'{"model":"a",%b,"x":{"model":1}}', id="before"),
+    pytest.param(b'{%b,"x":{"model":1},"model":"a"}', id="after"),
+    pytest.param(b'{"x":{%b},"system":"\\u0061","model":"a","y":"\xff"}', id="nested"),
+    pytest.param(b'{"tools":[{"messages":{}}],%b,"\\u006dodel":"a"}', id="behind-another-of-its-name"),
+]
+
+
+@pytest.mark.parametrize("frame", AROUND)
+@pytest.mark.parametrize("value", [LONG, SHORT], ids=["long", "short"])
+def test_the_slow_way_reads_around_long_values(frame: bytes, value: bytes) -> None:
+    """Wherever they stand, the model is found and replaced, and nothing else."""
+    body = frame % value
+    before, _, after = body.rpartition(b'"a"')
+
+    assert peek(body).model == "a"
+    assert replace_model(body, "new") == before + b'"new"' + after
+    with pytest.raises(BadRequest, match=r"^model stands in the body twice"):
+        peek(body[:-1] + b',"model":"b"}')
+
+
+SLOW = [
+    pytest.param(b'"\\u0061":1,' + b'"k":1,' * 1000, "too many members", id="members"),
+    pytest.param(b'"\\u0061":1,"x":[' + b"[]," * 400_000 + b"0],", "too many bytes", id="a-long-value"),
+    pytest.param(b'"\\u0061":1,' + b'"k":1,' * 1_000_000, "too many bytes", id="a-million-members"),
+]
+
+
+@pytest.mark.parametrize(("members", "reason"), SLOW)
+def test_the_slow_way_is_never_long(members: bytes, reason: str) -> None:
+    """What would take it seconds is refused; without an escaped name it is read like any other."""
+    body = b"{" + members + b'"model":"a"}'
+    begin = time.process_time()
+    with pytest.raises(Unreadable, match=reason):
+        peek(body)
+
+    assert 1.0 > time.process_time() - begin
+    assert peek(body.replace(b"\\u0061", b"a")).model == "a"
+
+
+def test_long_numbers_are_nobodys_business() -> None:
+    """Five thousand digits beside an escaped name."""
+    assert peek(b'{"\\u006dodel":"a","x":' + b"9" * 5000 + b"}").model == "a"
 
 
 JSON = st.recursive(
