@@ -22,6 +22,8 @@ READ = [
     pytest.param(
         b'{"messages":[{"content":"say \\"model\\": \\u001b[0m"}],"model":"m"}', Peek("m"), id="quoted-in-text"
     ),
+    pytest.param(b'{"max_tokens":0}', Peek(max_tokens=0), id="no-tokens"),
+    pytest.param(b'{"max_tokens":9007199254740992}', Peek(max_tokens=1 << 53), id="many-tokens"),
     pytest.param(b'{"stream":null,"max_tokens":null,"model":null}', Peek(), id="nulls"),
     pytest.param(
         b'{"model":"m","unknown":{"deep":[[[{}]]]},"temperature":1e400}'.replace(b"1e400", b"1"),
@@ -44,6 +46,8 @@ UNREADABLE = [
     pytest.param(b'{"model":7}', id="model-is-a-number"),
     pytest.param(b'{"stream":"yes"}', id="stream-is-text"),
     pytest.param(b'{"max_tokens":"many"}', id="max-tokens-is-text"),
+    pytest.param(b'{"max_tokens":-1}', id="max-tokens-below-zero"),
+    pytest.param(b'{"max_tokens":9007199254740993}', id="max-tokens-beyond-all-numbers-of-tokens"),
     pytest.param(b'{"model":"m"', id="cut"),
     pytest.param(b'{"model":"m"}x', id="more-after-it"),
     pytest.param(b'{"a":NaN}', id="nan"),

@@ -13,6 +13,7 @@ times slower, so that much of it is refused.
 
 import json
 import re
+from typing import Annotated
 
 import msgspec
 
@@ -38,12 +39,16 @@ class Peek(msgspec.Struct, frozen=True):
     max_tokens: int | None = None
 
 
+# Below and beyond it is no number of tokens, and nothing may be reserved by it.
+_Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
+
+
 class _Seen(msgspec.Struct):
     """A body with its long values left as they are: views, not copies."""
 
     model: str | None = None
     stream: bool | None = None
-    max_tokens: int | None = None
+    max_tokens: _Count | None = None
     messages: msgspec.Raw = msgspec.Raw()
     system: msgspec.Raw = msgspec.Raw()
     tools: msgspec.Raw = msgspec.Raw()
