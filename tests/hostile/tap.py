@@ -4,6 +4,8 @@ It answers each request that a strict reader finds in them, and understands noth
 else: what a test compares is the bytes. Used by the suites of hostile bytes.
 """
 
+import contextlib
+import re
 import socket
 import threading
 from types import TracebackType
@@ -12,6 +14,7 @@ from typing import Self
 import msgspec
 
 from tests.fuzz.http1 import read_requests
+from tests.security.talk import PATIENCE_S
 from tests.security.world import MESSAGE
 
 _BODY = msgspec.json.encode(MESSAGE)
@@ -23,9 +26,10 @@ class Tap:
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._open: list[tuple[socket.socket, threading.Thread]] = []
         self._kept: list[bytearray] = []
-        self._seen = 0
+        self._marks: list[int] = []
         self._lock = threading.Lock()
         self.says = OK
         """What every request is answered with."""
@@ -44,23 +48,29 @@ class Tap:
     def bytes(self) -> bytes:
         """What came since the test began, one connection after the other."""
         with self._lock:
-            return b"".join(self._kept)[self._seen :]
+            marks = [*self._marks, *[0] * (len(self._kept) - len(self._marks))]
+            return b"".join(bytes(kept[mark:]) for kept, mark in zip(self._kept, marks, strict=True))
 
     def renew(self) -> None:
         """Forget what came. Nothing may be on its way."""
         with self._lock:
-            self._seen = sum(map(len, self._kept))
+            self._marks = [len(kept) for kept in self._kept]
         self.says = OK
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._accepting.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        # Closing alone does not wake the thread that accepts.
+        # Closing alone does not wake the threads that wait.
         self._listener.shutdown(socket.SHUT_RDWR)
+        self._accepting.join(PATIENCE_S)
+        for connection, talking in self._open:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+            talking.join(PATIENCE_S)
         self._listener.close()
 
     def _accept(self) -> None:
@@ -72,17 +82,26 @@ class Tap:
             kept = bytearray()
             with self._lock:
                 self._kept.append(kept)
-            threading.Thread(target=self._talk, args=(accepted, kept), daemon=True).start()
+            talking = threading.Thread(target=self._talk, args=(accepted, kept), daemon=True)
+            self._open.append((accepted, talking))
+            talking.start()
 
     def _talk(self, connection: socket.socket, kept: bytearray) -> None:
-        answered = 0
-        with connection:
-            try:
-                while data := connection.recv(1 << 16):
-                    with self._lock:
-                        kept += data
-                    found = len(read_requests(bytes(kept)).whole)
-                    connection.sendall(self.says * (found - answered))
-                    answered = found
-            except ConnectionError:
-                return
+        read = needed = 0
+        with connection, contextlib.suppress(ConnectionError):
+            while data := connection.recv(1 << 20):
+                with self._lock:
+                    kept += data
+                if len(kept) < needed:
+                    continue
+                found = read_requests(bytes(kept[read:]))
+                connection.sendall(self.says * len(found.whole))
+                read += found.end
+                needed = read + (_size(bytes(kept[read:])) if found.begun else 0)
+
+
+def _size(request: bytes) -> int:
+    """Of a request whose head is there, so that a large body is read once."""
+    head, _, _ = request.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)\r\ncontent-length: ([0-9]+)", head)
+    return len(head) + 4 + int(length[1]) if length else 0
