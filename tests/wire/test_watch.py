@@ -53,6 +53,14 @@ def watched(*pieces: bytes) -> StreamWatch:
     return watch
 
 
+def test_runs_without_number_are_no_runs() -> None:
+    """An answer may name a thousand runs; of more, which no request has, the totals count."""
+    runs = [{"type": "message", "output_tokens": 1}] * 1001
+
+    assert len(read_usage({"output_tokens": 5, "iterations": runs[:1000]}).iterations) == 1000
+    assert read_usage({"output_tokens": 5, "iterations": runs}) == Usage(output_tokens=5)
+
+
 def test_a_whole_stream() -> None:
     """The delta's numbers replace those of the start; what it lacks or nulls stays."""
     watch = watched(WHOLE)
