@@ -53,6 +53,14 @@ def watched(*pieces: bytes) -> StreamWatch:
     return watch
 
 
+def test_after_the_end_nothing_counts() -> None:
+    """Neither usage nor an error that comes behind `message_stop`, in one piece or in many."""
+    late = END.replace(b"42", b"43") + event("error", error={"type": "overloaded_error"}) + START
+    for watch in (watched(WHOLE + late), watched(WHOLE, late)):
+        assert watch.usage() == USAGE
+        assert watch.error_type is None
+
+
 def test_runs_without_number_are_no_runs() -> None:
     """An answer may name a thousand runs; of more, which no request has, the totals count."""
     runs = [{"type": "message", "output_tokens": 1}] * 1001
