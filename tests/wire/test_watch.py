@@ -53,6 +53,22 @@ def watched(*pieces: bytes) -> StreamWatch:
     return watch
 
 
+def test_after_the_end_nothing_counts() -> None:
+    """Neither usage nor an error that comes behind `message_stop`, in one piece or in many."""
+    late = END.replace(b"42", b"43") + event("error", error={"type": "overloaded_error"}) + START
+    for watch in (watched(WHOLE + late), watched(WHOLE, late)):
+        assert watch.usage() == USAGE
+        assert watch.error_type is None
+
+
+def test_runs_without_number_are_no_runs() -> None:
+    """An answer may name a thousand runs; of more, which no request has, the totals count."""
+    runs = [{"type": "message", "output_tokens": 1}] * 1001
+
+    assert len(read_usage({"output_tokens": 5, "iterations": runs[:1000]}).iterations) == 1000
+    assert read_usage({"output_tokens": 5, "iterations": runs}) == Usage(output_tokens=5)
+
+
 def test_a_whole_stream() -> None:
     """The delta's numbers replace those of the start; what it lacks or nulls stays."""
     watch = watched(WHOLE)

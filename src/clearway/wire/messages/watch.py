@@ -144,6 +144,8 @@ class StreamWatch:
             self._note(event)
 
     def _note(self, event: Event) -> None:
+        if self.whole:
+            return  # the books are closed: what comes later would count or not, as it was cut
         try:
             seen = _event.decode(event.data)
         except _UNREADABLE:
