@@ -7,6 +7,9 @@ own. Used by the tests of the relay.
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
+
+import pytest
 
 from clearway.cli.remote import RemoteLedger, read_status
 from clearway.core.clock import SystemClock
@@ -17,8 +20,11 @@ from clearway.ledger.protocol import AttemptRow, ExchangeDetail, ExchangeQuery, 
 from clearway.observe.protocol import Status
 from tests.fake_upstream import Answer, FakeUpstream, Received
 from tests.gateway_process import GatewayProcess, anthropic, passthrough
-from tests.relay.wire_client import PATIENCE_S, Client
+from tests.relay.wire_client import OWN_CREDENTIAL, PATIENCE_S, Client, Whole
 
+Payer = Literal["client", "gateway"]
+PAYERS = (pytest.param("client", id="passthrough"), pytest.param("gateway", id="anthropic"))
+"""Whose credential goes upstream, and the kind of upstream that leads to."""
 CREDENTIAL = "dummy-upstream-credential"
 """What the gateway itself shows an upstream of kind `anthropic`."""
 AT_ONCE_S = 2.0
@@ -139,3 +145,13 @@ class Stage:
         if not self.key:
             self.key = self.books.new_key(KeySpec(name="stage"))
         return ("x-api-key", self.key)
+
+    def credential(self, payer: Payer) -> tuple[str, str]:
+        """What a client shows so that `payer` pays."""
+        return OWN_CREDENTIAL if payer == "client" else self.key_field
+
+    def ask(self, payer: Payer, body: bytes, *fields: tuple[str, str], target: str = "/v1/messages") -> Whole:
+        """One request on a connection of its own, and its whole answer."""
+        with self.client() as client:
+            client.ask(body, [self.credential(payer), *fields], target=target)
+            return client.read_whole()
