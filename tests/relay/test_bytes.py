@@ -8,7 +8,7 @@ import zlib
 
 import pytest
 
-from tests.clients.answers import FINAL_OUTPUT, HEADERS, USAGE, events, message
+from tests.clients.answers import FINAL_OUTPUT, USAGE, events, message
 from tests.fake_upstream import Answer, answer, json_answer, stream_answer
 from tests.relay.stage import Stage
 from tests.relay.wire_client import JSON, MODEL, OWN_CREDENTIAL, Whole, prompt
