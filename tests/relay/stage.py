@@ -93,15 +93,24 @@ class Books:
         return self.ledger.create_key(spec).secret
 
 
+def _both(url: str) -> str:
+    return passthrough(url) + anthropic(url)
+
+
 class Stage:
     """One gateway in front of one scripted upstream, which it reaches in two ways: with
     the client's own credential (`passthrough`) and with the gateway's (`anthropic`).
+
+    Args:
+        home: An empty directory.
+        settings: The beginning of the configuration.
+        upstreams: Makes the rest of it from the address of the upstream, where it is not the usual.
     """
 
-    def __init__(self, home: Path, *, settings: str = "") -> None:
+    def __init__(self, home: Path, *, settings: str = "", upstreams: Callable[[str], str] | None = None) -> None:
         self._script: Callable[[Received], Answer] | None = None
         self.upstream = FakeUpstream(self._play)
-        config = settings + passthrough(self.upstream.url) + anthropic(self.upstream.url)
+        config = settings + (upstreams or _both)(self.upstream.url)
         self.gateway = GatewayProcess(home, config, environment={"UPSTREAM_CREDENTIAL": CREDENTIAL})
         self._seen = 0
         self._ids = IdMaker(SystemClock())
