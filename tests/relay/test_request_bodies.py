@@ -57,23 +57,6 @@ def test_passthrough_is_untouched(stage: Stage) -> None:
     ][:7]
 
 
-def test_hop_by_hop_stays_here(stage: Stage) -> None:
-    """What concerns the client's connection, its way here and its cookies does not leave."""
-    received = _send(
-        stage,
-        ODD,
-        OWN_CREDENTIAL,
-        ("connection", "keep-alive, x-mine"),
-        ("x-mine", "1"),
-        ("te", "trailers"),
-        ("cookie", "a=b"),
-        ("x-clearway-note", "mine"),
-    )
-
-    names = {name for name, _ in received.headers}
-    assert not names & {"connection", "x-mine", "te", "cookie", "x-clearway-note"}
-
-
 def test_alias_replaces_the_model_alone(stage: Stage) -> None:
     """On the gateway's own upstreams the alias's bytes change, and no others."""
     received = _send(stage, ODD, stage.key_field)
