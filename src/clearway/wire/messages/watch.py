@@ -138,9 +138,12 @@ class StreamWatch:
             deltas += (self._tail + chunk[:_SEAM]).count(_DELTA)
         self._tail = b"" if chunk[-2:] == b"\n\n" else (self._tail + chunk[-_SEAM:])[-_SEAM:]
         if deltas:
-            self.has_output = True
             self._deltas += deltas
             self._bytes += len(chunk)
+            if not self.has_output:
+                # What stands before the first delta is no output.
+                self.has_output = True
+                self._bytes -= max(chunk.find(_DELTA), 0)
         elif self.has_output and not self._scanner.at_boundary:
             # A long event goes on.
             self._bytes += len(chunk)
