@@ -6,8 +6,9 @@ import pytest
 
 from tests.clients.sdk import forget_this_machine
 from tests.relay.conftest import build_stage, shared_stage, stage
+from tests.security.conftest import key, shared_world, world
 
-__all__ = ["build_stage", "shared_stage", "stage"]
+__all__ = ["build_stage", "key", "shared_stage", "shared_world", "stage", "world"]
 
 
 @pytest.fixture
