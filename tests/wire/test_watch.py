@@ -102,6 +102,23 @@ def test_before_the_final_count_output_is_estimated() -> None:
     assert not watch.whole
 
 
+@pytest.mark.parametrize("text", ["a", "some more words", "y" * 3000])
+@pytest.mark.parametrize("size", [1, 7, 18, 19, 20, 150, 1000, 100_000])
+def test_the_estimate_does_not_depend_on_the_pieces(text: str, size: int) -> None:
+    """What is charged for a stream that broke off is the same however its bytes came."""
+    delta = event("content_block_delta", index=0, delta={"type": "text_delta", "text": text})
+    stream = event("ping") * 9 + START + event("content_block_start", index=0) + delta * 6 + event("ping")
+    together = watched(START, *[delta] * 6).usage()
+    cut = watched(*(stream[at : at + size] for at in range(0, len(stream), size)))
+    usage = cut.usage()
+
+    assert together is not None
+    assert usage is not None
+    assert cut.has_output
+    # Only what stands around the texts is counted a little differently.
+    assert abs(together.output_tokens - usage.output_tokens) <= 40
+
+
 def test_output_of_single_letters_counts_as_a_token_each() -> None:
     """What was seen is the least that is charged."""
     letter = event("content_block_delta", index=0, delta={"type": "text_delta", "text": "a"})
