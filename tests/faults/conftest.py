@@ -1,0 +1,47 @@
+"""Two stages for each worker: one that is patient, and one for the rows about time-outs."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.faults import doors
+from tests.faults.stage import HASTY as HASTY_SETTINGS
+from tests.faults.stage import FaultStage
+from tests.faults.table import read
+from tests.faults.upstream_plays import HASTY
+
+
+def _doors(home: Path) -> tuple[dict[str, AbstractContextManager[doors.Door]], Path]:
+    certificates = doors.Certificates(home)
+    return {
+        "refused": doors.refused(),
+        "never-accepts": doors.full(),
+        "tls-untrusted": doors.greeting(certificates.server("127.0.0.1")),
+        "tls-wrong-name": doors.greeting(certificates.server("other.example")),
+        "tls-plain-http": doors.greeting(doors.plain_http),
+        "tls-silent": doors.greeting(doors.silence),
+    }, certificates.path
+
+
+def _stage(home: Path, settings: str, *, hasty: bool) -> Iterator[FaultStage]:
+    rows = [row for row in read("Upstream") if (row.id in HASTY) == hasty]
+    found, authority = _doors(home)
+    with ExitStack() as stack:
+        opened = {row.id: stack.enter_context(found[row.id]) for row in rows if row.id in found}
+        ca = {"tls-wrong-name": authority}
+        with FaultStage(home, rows, settings=settings, doors=opened, ca=ca).running() as stage:
+            yield stage
+
+
+@pytest.fixture(scope="session")
+def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultStage]:
+    """A gateway with default settings."""
+    yield from _stage(tmp_path_factory.mktemp("patient"), "", hasty=False)
+
+
+@pytest.fixture(scope="session")
+def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultStage]:
+    """A gateway with short time-outs."""
+    yield from _stage(tmp_path_factory.mktemp("hasty"), HASTY_SETTINGS, hasty=True)
