@@ -1,16 +1,17 @@
 """Two stages for each worker: one that is patient, and one for the rows about time-outs."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.faults import doors
-from tests.faults.stage import HASTY as HASTY_SETTINGS
+from tests.faults import client_plays, doors, hurried, stage, upstream_plays
 from tests.faults.stage import FaultStage
 from tests.faults.table import read
-from tests.faults.upstream_plays import HASTY
+
+HASTY = upstream_plays.HASTY | client_plays.HURRIED
 
 
 def _doors(home: Path) -> tuple[dict[str, AbstractContextManager[doors.Door]], Path]:
@@ -25,23 +26,30 @@ def _doors(home: Path) -> tuple[dict[str, AbstractContextManager[doors.Door]], P
     }, certificates.path
 
 
-def _stage(home: Path, settings: str, *, hasty: bool) -> Iterator[FaultStage]:
-    rows = [row for row in read("Upstream") if (row.id in HASTY) == hasty]
+def _stage(home: Path, *, hasty: bool) -> Iterator[FaultStage]:
+    rows = [row for section in ("Upstream", "Client") for row in read(section) if (row.id in HASTY) == hasty]
     found, authority = _doors(home)
     with ExitStack() as stack:
         opened = {row.id: stack.enter_context(found[row.id]) for row in rows if row.id in found}
-        ca = {"tls-wrong-name": authority}
-        with FaultStage(home, rows, settings=settings, doors=opened, ca=ca).running() as stage:
-            yield stage
+        built = FaultStage(
+            home,
+            rows,
+            settings=stage.HASTY if hasty else stage.PATIENT,
+            doors=opened,
+            ca={"tls-wrong-name": authority},
+            before=(sys.executable, hurried.__file__) if hasty else (),
+        )
+        with built.running():
+            yield built
 
 
 @pytest.fixture(scope="session")
 def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultStage]:
-    """A gateway with default settings."""
-    yield from _stage(tmp_path_factory.mktemp("patient"), "", hasty=False)
+    """A gateway with default time-outs."""
+    yield from _stage(tmp_path_factory.mktemp("patient"), hasty=False)
 
 
 @pytest.fixture(scope="session")
 def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultStage]:
-    """A gateway with short time-outs."""
-    yield from _stage(tmp_path_factory.mktemp("hasty"), HASTY_SETTINGS, hasty=True)
+    """A gateway with short time-outs, and little patience with clients."""
+    yield from _stage(tmp_path_factory.mktemp("hasty"), hasty=True)

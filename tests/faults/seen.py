@@ -119,33 +119,54 @@ def _last_error(body: bytes) -> str | None:
     return _error_type(data) if name == b"event: error" else None
 
 
-def after(stage: FaultStage, row: Row, asked: Asked, client: Client, heard: ClientSees, took_s: float) -> Seen:
+class Scene(msgspec.Struct, frozen=True):
+    """One row, asked for in one way."""
+
+    stage: FaultStage
+    row: Row
+    asked: Asked
+    model: str
+    """What leads to the upstream of this scene."""
+
+    @property
+    def credential(self) -> tuple[str, str]:
+        """Of who pays."""
+        return self.stage.credential(self.asked.payer)
+
+
+def scene(stage: FaultStage, row: Row, asked: Asked) -> Scene:
+    """With an upstream of its own."""
+    return Scene(stage, row, asked, model_of(row, asked))
+
+
+def after(scene: Scene, client: Client, heard: ClientSees, took_s: float) -> Seen:
     """Look at everything once the failure is over, and ask again.
 
     Args:
-        stage: Where it was played.
-        row: What was promised; decides only which time is compared.
-        asked: How it was asked.
+        scene: What was played; of its row only the times are looked at.
         client: The connection that was asked on.
         heard: What came on it; whether it is kept is found out here.
         took_s: After how long.
     """
-    talks = stage.talks(row)
-    requests, asked_before = len(stage.received), [len(talk.heard_at) for talk in talks]
-    model = ALWAYS if row.id in stage.doors else model_of(row, asked)
-    if heard.connection == "closed" or not stage.probe(client, model, asked.payer):
+    stage, row, payer = scene.stage, scene.row, scene.asked.payer
+    model = ALWAYS if row.id in stage.doors else scene.model
+    before = [(talk, len(talk.heard_at)) for talk in stage.talks(row)]
+    if heard.connection == "closed" or not stage.probe(client, model, payer):
         heard = msgspec.structs.replace(heard, connection="closed")
         with stage.client() as another:
-            assert stage.probe(another, model, asked.payer)
+            assert stage.probe(another, model, payer)
+    talks = stage.talks(row)
+    is_kept = bool(before) and len(before[-1][0].heard_at) > before[-1][1]
+    if not is_kept and row.id not in stage.doors:
+        # What came since then is the probe's own connection, and that alone.
+        assert talks.pop().heard_at
     promised = row.upstream or UpstreamSees(requests=0, connections=0)
-    upstream = UpstreamSees(requests=requests, connections=len(talks), given_up=_given_up(promised, took_s))
-    if talks:
-        last = talks[-1]
-        if len(last.heard_at) > asked_before[-1]:
-            upstream = msgspec.structs.replace(upstream, then="kept")
-        else:
-            stage.wait_over(row, last)
-            upstream = msgspec.structs.replace(upstream, **_end(last, promised.when))
+    upstream = UpstreamSees(requests=len(stage.received), connections=len(talks), given_up=_given_up(promised, took_s))
+    if is_kept:
+        upstream = msgspec.structs.replace(upstream, then="kept")
+    elif talks:
+        stage.wait_over(row, talks[-1])
+        upstream = msgspec.structs.replace(upstream, **_end(talks[-1], promised.when))
     return Seen(heard, upstream, look(stage.written()[:-1], stage))
 
 
@@ -203,32 +224,33 @@ def _told(row: ExchangeRow) -> LedgerHas:
     )
 
 
-def ask(stage: FaultStage, row: Row, asked: Asked, play: Play) -> Seen:
+def ask(scene: Scene, play: Play) -> Seen:
     """Play one failure of the upstream and look at everything."""
-    model = model_of(row, asked)
-    body = play.request or prompt(stream=asked.stream, model=model)
+    stage = scene.stage
+    body = play.request or prompt(stream=scene.asked.stream, model=scene.model)
     if play.before is not None:
-        _warm(stage, row, asked, play.before, play.then)
+        _warm(scene, play.before, play.then)
     stage.begin(play.answers, early=play.early)
     with stage.client() as client:
         since = time.monotonic()
-        client.ask(body, [stage.credential(asked.payer)])
+        client.ask(body, [scene.credential])
         heard = hear(client, play)
-        seen = after(stage, row, asked, client, heard, time.monotonic() - since)
+        seen = after(scene, client, heard, time.monotonic() - since)
     for received in stage.received:
         assert play.early or body == received.body
     return seen
 
 
-def _warm(stage: FaultStage, row: Row, asked: Asked, before: Answer, then: Gate | None) -> None:
+def _warm(scene: Scene, before: Answer, then: Gate | None) -> None:
+    stage = scene.stage
     stage.begin([before])
     with stage.client() as client:
-        client.ask(prompt(stream=False, model=model_of(row, asked)), [stage.credential(asked.payer)])
+        client.ask(prompt(stream=False, model=scene.model), [scene.credential])
         whole = client.read_whole()
 
     assert (200, True) == (whole.head.status, whole.complete)
     assert "ok" == stage.books.settled(whole.head.exchange_id).outcome
-    (talk,) = stage.talks(row)
+    (talk,) = stage.talks(scene.row)
     if then is not None:
         then.open()
-        stage.wait_over(row, talk)
+        stage.wait_over(scene.row, talk)

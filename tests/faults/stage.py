@@ -26,7 +26,10 @@ from tests.relay.wire_client import MODEL, OWN_CREDENTIAL, Client, prompt
 ALWAYS = "always"
 """A model whose upstream can be talked to, whatever a test is about."""
 LIMITS = {"connect_s": 1.0, "first_byte_s": 1.25, "idle_s": 1.0, "total_s": 4.0}
-HASTY = "[server.timeouts]\n" + "".join(f"{name} = {limit}\n" for name, limit in LIMITS.items())
+MAX_BODY = 20_000_000
+PATIENT = f"[server]\nmax_body = {MAX_BODY}\n"
+"""The settings of a gateway that waits as long as it does by default."""
+HASTY = PATIENT + "[server.timeouts]\n" + "".join(f"{name} = {limit}\n" for name, limit in LIMITS.items())
 """The settings of a gateway that waits for nobody."""
 
 _KINDS: dict[Payer, str] = {"passthrough": "passthrough", "own": "anthropic"}
@@ -61,6 +64,7 @@ class FaultStage:
         settings: Of the gateway, before its upstreams.
         doors: Upstreams that cannot be talked to, by the id of their row.
         ca: Certificate authorities for those.
+        before: Words before the program's name.
     """
 
     def __init__(
@@ -71,6 +75,7 @@ class FaultStage:
         settings: str = "",
         doors: Mapping[str, Door] | None = None,
         ca: Mapping[str, Path] | None = None,
+        before: tuple[str, ...] = (),
     ) -> None:
         self.upstream = FakeUpstream(self._say, early=self._interrupt)
         self.doors = dict(doors or {})
@@ -85,7 +90,8 @@ class FaultStage:
         for row in rows:
             url = self.doors[row.id].url if row.id in self.doors else self.upstream.url
             config += [_upstream(way.payer, url, model_of(row, way), (ca or {}).get(row.id)) for way in row.asked]
-        self.gateway = GatewayProcess(home, "".join(config), environment={"UPSTREAM_CREDENTIAL": CREDENTIAL})
+        environment = {"UPSTREAM_CREDENTIAL": CREDENTIAL}
+        self.gateway = GatewayProcess(home, "".join(config), environment=environment, before=before)
         self._credentials: dict[Payer, tuple[str, str]] = {"passthrough": OWN_CREDENTIAL}
 
     def _say(self, received: Received) -> Answer:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.faults.seen import ask, assert_seen
+from tests.faults.seen import ask, assert_seen, scene
 from tests.faults.stage import FaultStage
 from tests.faults.table import Asked, Row, read
 from tests.faults.upstream_plays import HASTY, PLAYS
@@ -23,6 +23,6 @@ def test_failure(row: Row, asked: Asked, request: pytest.FixtureRequest) -> None
     """The client, the upstream and the ledger see what the row says; the next request is answered."""
     stage: FaultStage = request.getfixturevalue("hasty" if row.id in HASTY else "patient")
     for play in PLAYS[row.id](asked):
-        seen = ask(stage, row, asked, play)
+        seen = ask(scene(stage, row, asked), play)
 
         assert_seen(row, seen)
