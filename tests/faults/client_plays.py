@@ -18,8 +18,9 @@ import brotli
 import msgspec
 import zstandard
 
-from tests.clients.answers import HEADERS, event, events, message
+from tests.clients.answers import event, message
 from tests.fake_upstream import Answer, Gate, error_answer, json_answer, stream_answer
+from tests.faults.said import PLAIN, PLAIN_HEAD, SAID, body_of, good
 from tests.faults.seen import Play, Scene, hear
 from tests.faults.stage import MAX_BODY
 from tests.faults.table import ClientSees
@@ -35,17 +36,11 @@ HURRIED: set[str] = set()
 NAMELESS: set[str] = set()
 """Rows whose requests name no model that can be read, and lead to the first upstream."""
 
-SAID = events("it was said that", MODEL)
-_WHOLE = json_answer(message("it was said that", MODEL), headers=HEADERS).pieces[0]
-assert isinstance(_WHOLE, bytes)
-_HEAD_SIZE = _WHOLE.index(b"\r\n\r\n") + 4
-
 
 def _good(scene: Scene) -> Play:
     """An answer as it should be."""
-    if scene.asked.stream:
-        return Play([stream_answer(SAID, headers=HEADERS)], b"".join(SAID))
-    return Play([Answer((_WHOLE,))], _WHOLE[_HEAD_SIZE:])
+    answer, body = good(scene.asked)
+    return Play([answer], body)
 
 
 def _body(scene: Scene, text: str = "hi") -> bytes:
@@ -92,8 +87,7 @@ def _leaves(leave: Callable[[Client], None]) -> dict[str, Part]:
         return _leave_within(scene, client, stream_answer([*SAID[:5], Gate()]), SAID[4], leave)
 
     def in_the_answer(scene: Scene, client: Client) -> ClientSees:
-        said = _WHOLE[: _HEAD_SIZE + 50]
-        return _leave_within(scene, client, Answer((said, Gate())), said[_HEAD_SIZE:], leave)
+        return _leave_within(scene, client, Answer((PLAIN_HEAD + PLAIN[:50], Gate())), PLAIN[:50], leave)
 
     def after_message_stop(scene: Scene, client: Client) -> ClientSees:
         return _leave_within(scene, client, stream_answer([*SAID, Gate(), event("ping")]), SAID[-1], leave)
@@ -225,7 +219,7 @@ def _reader_that_stopped(scene: Scene, client: Client) -> ClientSees:
     _wait_until_stuck(scene)
     (talk,) = scene.stage.talks(scene.row)
     scene.stage.wait_over(scene.row, talk)
-    wait_until(lambda: scene.stage.books.status().open_exchanges == 0, "the exchange is over")
+    scene.stage.books.wait_idle()
     return hear(client, Play(body=b"".join(_LARGE[:3]), is_endless=True))
 
 
@@ -334,13 +328,17 @@ def _as_large_as_allowed(scene: Scene, client: Client) -> ClientSees:
 def _too_large_declared(scene: Scene, client: Client) -> ClientSees:
     scene.stage.begin([])
     client.send(_head(scene, client, MAX_BODY + 1))
-    return hear(client, Play())
+    heard = hear(client, Play())
+    # What was announced is still to come, and is thrown away.
+    client.send(b" " * (MAX_BODY + 1))
+    return heard
 
 
-@_part("too-large-and-sent")
-def _too_large_and_sent(scene: Scene, client: Client) -> ClientSees:
+@_part("far-too-large")
+def _far_too_large(scene: Scene, client: Client) -> ClientSees:
     scene.stage.begin([])
-    client.ask(b" " * (MAX_BODY + 1), [scene.credential])
+    with contextlib.suppress(ConnectionError):
+        client.ask(b" " * (2 * MAX_BODY), [scene.credential])
     return hear(client, Play())
 
 
@@ -379,19 +377,19 @@ def _expects_100(scene: Scene, client: Client) -> ClientSees:
 def _expects_100_and_is_too_large(scene: Scene, client: Client) -> ClientSees:
     scene.stage.begin([])
     client.send(_head(scene, client, MAX_BODY + 1, ("expect", "100-continue")))
-    return hear(client, Play())
+    heard = hear(client, Play())
+    client.send(b" " * (MAX_BODY + 1))
+    return heard
 
 
 # Bodies that cannot be understood.
 
 _REFUSED = error_answer(400, "invalid_request_error", "scripted: this is no JSON")
-_REFUSED_WHOLE = _REFUSED.pieces[0]
-assert isinstance(_REFUSED_WHOLE, bytes)
 
 
 def _sent_as_it_is(body: bytes, *fields: tuple[str, str]) -> Part:
     def part(scene: Scene, client: Client) -> ClientSees:
-        play = Play([_REFUSED], _REFUSED_WHOLE.partition(b"\r\n\r\n")[2])
+        play = Play([_REFUSED], body_of(_REFUSED))
         scene.stage.begin(play.answers)
         client.ask(body, [scene.credential, *fields])
         heard = hear(client, play)

@@ -17,7 +17,9 @@ from clearway.keys.model import KeySpec
 from clearway.ledger.protocol import ExchangeRow
 from tests.clients.answers import message
 from tests.fake_upstream import Answer, FakeUpstream, Received, Talk, json_answer
+from tests.faults import hurried
 from tests.faults.doors import Door
+from tests.faults.said import body_of
 from tests.faults.table import Asked, Payer, Row
 from tests.gateway_process import GatewayProcess
 from tests.relay.stage import CREDENTIAL, Books
@@ -25,11 +27,13 @@ from tests.relay.wire_client import MODEL, OWN_CREDENTIAL, Client, prompt
 
 ALWAYS = "always"
 """A model whose upstream can be talked to, whatever a test is about."""
-LIMITS = {"connect_s": 1.0, "first_byte_s": 1.25, "idle_s": 1.0, "total_s": 4.0}
-MAX_BODY = 20_000_000
+TIMEOUTS = {"connect_s": 1.0, "first_byte_s": 1.25, "idle_s": 1.0, "total_s": 5.0}
+LIMITS = {**TIMEOUTS, "stall_s": hurried.STALL_S}
+"""How long the hasty gateway waits, in seconds."""
+MAX_BODY = 15_000_000
 PATIENT = f"[server]\nmax_body = {MAX_BODY}\n"
 """The settings of a gateway that waits as long as it does by default."""
-HASTY = PATIENT + "[server.timeouts]\n" + "".join(f"{name} = {limit}\n" for name, limit in LIMITS.items())
+HASTY = PATIENT + "[server.timeouts]\n" + "".join(f"{name} = {limit}\n" for name, limit in TIMEOUTS.items())
 """The settings of a gateway that waits for nobody."""
 
 _KINDS: dict[Payer, str] = {"passthrough": "passthrough", "own": "anthropic"}
@@ -149,7 +153,7 @@ class FaultStage:
             return False
         whole = client.read_whole()
 
-        assert (200, _body(_ALIVE), True) == (whole.head.status, whole.body, whole.complete)
+        assert (200, body_of(_ALIVE), True) == (whole.head.status, whole.body, whole.complete)
         return True
 
     @property
@@ -169,9 +173,3 @@ class FaultStage:
     def written(self) -> list[ExchangeRow]:
         """The exchanges of this test, oldest first and all settled; the probe that ended it is the last."""
         return self.books.later_than(self._mark, 1)
-
-
-def _body(answer: Answer) -> bytes:
-    (whole,) = answer.pieces
-    assert isinstance(whole, bytes)
-    return whole.partition(b"\r\n\r\n")[2]

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from tests.faults.client_plays import HURRIED, NAMELESS, PARTS
-from tests.faults.seen import after, assert_seen, scene
+from tests.faults.seen import after, differences, scene
 from tests.faults.stage import ALWAYS, FaultStage
 from tests.faults.table import Asked, Row, read
 
@@ -34,4 +34,4 @@ def test_failure(row: Row, asked: Asked, request: pytest.FixtureRequest) -> None
             heard = part(played, client)
             seen = after(played, client, heard, time.monotonic() - since)
 
-        assert_seen(row, seen)
+        assert {} == differences(row, seen)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.faults.seen import ask, assert_seen, scene
+from tests.faults.seen import ask, differences, scene
 from tests.faults.stage import FaultStage
 from tests.faults.table import Asked, Row, read
 from tests.faults.upstream_plays import HASTY, PLAYS
@@ -25,4 +25,4 @@ def test_failure(row: Row, asked: Asked, request: pytest.FixtureRequest) -> None
     for play in PLAYS[row.id](asked):
         seen = ask(scene(stage, row, asked), play)
 
-        assert_seen(row, seen)
+        assert {} == differences(row, seen)

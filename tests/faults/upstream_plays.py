@@ -7,7 +7,7 @@ Used by the tests of the failures.
 
 from collections.abc import Callable, Iterable, Sequence
 
-from tests.clients.answers import HEADERS, event, events, message
+from tests.clients.answers import event
 from tests.fake_upstream import (
     Answer,
     Cut,
@@ -17,12 +17,12 @@ from tests.fake_upstream import (
     Piece,
     answer,
     error_answer,
-    json_answer,
     stream_answer,
 )
+from tests.faults.said import PLAIN, PLAIN_HEAD, SAID, STREAMED, WHOLE, body_of, good
 from tests.faults.seen import Play
 from tests.faults.table import Asked
-from tests.relay.wire_client import MODEL, prompt
+from tests.relay.wire_client import prompt
 
 Plays = Callable[[Asked], Iterable[Play]]
 
@@ -31,12 +31,6 @@ PLAYS: dict[str, Plays] = {}
 HASTY: set[str] = set()
 """Rows that are about time-outs, and need a gateway with short ones."""
 
-SAID = events("it was said that", MODEL)
-STREAMED = b"".join(SAID)
-_PLAIN = json_answer(message("it was said that", MODEL), headers=HEADERS).pieces[0]
-assert isinstance(_PLAIN, bytes)
-PLAIN_HEAD, _, PLAIN = _PLAIN.partition(b"\r\n\r\n")
-PLAIN_HEAD += b"\r\n\r\n"
 STREAM_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 CHUNKED_HEAD = STREAM_HEAD.replace(b"text/event-stream", b"application/json")
 SMALL = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nOK"
@@ -52,13 +46,6 @@ def _plays(name: str, *, hasty: bool = False) -> Callable[[Plays], Plays]:
         return plays
 
     return note
-
-
-def _good(asked: Asked) -> tuple[Answer, bytes]:
-    """An answer as it should be, and its body."""
-    if asked.stream:
-        return stream_answer(SAID, headers=HEADERS), STREAMED
-    return Answer((PLAIN_HEAD + PLAIN,)), PLAIN
 
 
 def _chunk(data: bytes) -> bytes:
@@ -218,9 +205,9 @@ def _interim_for_ever(_: Asked) -> Iterable[Play]:
 
 @_plays("interim-first")
 def _interim_first(asked: Asked) -> Iterable[Play]:
-    good, body = _good(asked)
+    said, body = good(asked)
     for interim in (b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early\r\nlink: </style.css>\r\n\r\n"):
-        yield Play([Answer((interim, *good.pieces))], body)
+        yield Play([Answer((interim, *said.pieces))], body)
 
 
 @_plays("redirect")
@@ -231,17 +218,17 @@ def _redirect(_: Asked) -> Iterable[Play]:
 
 @_plays("leftover-with-the-answer")
 def _leftover_with_the_answer(asked: Asked) -> Iterable[Play]:
-    good, body = _good(asked)
-    *pieces, last = good.pieces
+    said, body = good(asked)
+    *pieces, last = said.pieces
     assert isinstance(last, bytes)
     yield Play([Answer((*pieces, last + SMALL, Gate()))], body)
 
 
 @_plays("leftover-while-idle")
 def _leftover_while_idle(asked: Asked) -> Iterable[Play]:
-    good, body = _good(asked)
+    said, body = good(asked)
     gate = Gate()
-    yield Play([good], body, before=Answer((_PLAIN, gate, SMALL, Gate())), then=gate)
+    yield Play([said], body, before=Answer((WHOLE, gate, SMALL, Gate())), then=gate)
 
 
 @_plays("length-until-the-end")
@@ -267,14 +254,14 @@ def _only_message_stop_is_missing(_: Asked) -> Iterable[Play]:
 
 @_plays("ended-while-idle")
 def _ended_while_idle(asked: Asked) -> Iterable[Play]:
-    good, body = _good(asked)
+    said, body = good(asked)
     gate = Gate()
-    yield Play([good], body, before=Answer((_PLAIN, gate, Cut.FIN)), then=gate)
+    yield Play([said], body, before=Answer((WHOLE, gate, Cut.FIN)), then=gate)
 
 
 def _crossing(asked: Asked, cut: Cut) -> Iterable[Play]:
-    good, body = _good(asked)
-    yield Play([Answer((cut,)), good], body, before=Answer((_PLAIN,)))
+    said, body = good(asked)
+    yield Play([Answer((cut,)), said], body, before=Answer((WHOLE,)))
 
 
 _cut("crosses-the-request", _crossing)
@@ -282,12 +269,12 @@ _cut("crosses-the-request", _crossing)
 
 @_plays("kept-and-ended-late")
 def _kept_and_ended_late(_: Asked) -> Iterable[Play]:
-    yield Play([Answer((Pause(1.2), Cut.FIN))], before=Answer((_PLAIN,)))
+    yield Play([Answer((Pause(1.2), Cut.FIN))], before=Answer((WHOLE,)))
 
 
 @_plays("kept-and-ended-in-the-head")
 def _kept_and_ended_in_the_head(_: Asked) -> Iterable[Play]:
-    yield Play([Answer((PLAIN_HEAD[:20], Cut.FIN))], before=Answer((_PLAIN,)))
+    yield Play([Answer((PLAIN_HEAD[:20], Cut.FIN))], before=Answer((WHOLE,)))
 
 
 # What the upstream says of errors.
@@ -299,9 +286,7 @@ def _error(name: str, status: int, kind: str, *fields: tuple[str, str]) -> None:
     @_plays(name)
     def _said(_: Asked) -> Iterable[Play]:
         said = error_answer(status, kind, "scripted: l\u00e4uft nicht", headers=[*_ERROR_FIELDS, *fields])
-        (whole,) = said.pieces
-        assert isinstance(whole, bytes)
-        yield Play([said], whole.partition(b"\r\n\r\n")[2], fields=[*_ERROR_FIELDS, *fields])
+        yield Play([said], body_of(said), fields=[*_ERROR_FIELDS, *fields])
 
 
 _error("400", 400, "invalid_request_error")
@@ -355,7 +340,7 @@ def _error_event_then_fin(_: Asked) -> Iterable[Play]:
 
 
 def _large(name: str, asked: Asked) -> bytes:
-    return prompt("x" * 16_000_000, stream=asked.stream, model=f"{name}.{'stream' if asked.stream else 'plain'}")
+    return prompt("x" * 14_500_000, stream=asked.stream, model=f"{name}.{'stream' if asked.stream else 'plain'}")
 
 
 _TOO_LARGE = error_answer(413, "request_too_large", "scripted")
@@ -363,9 +348,7 @@ _TOO_LARGE = error_answer(413, "request_too_large", "scripted")
 
 @_plays("early-413")
 def _early_413(asked: Asked) -> Iterable[Play]:
-    (whole,) = _TOO_LARGE.pieces
-    assert isinstance(whole, bytes)
-    yield Play(early=Answer((whole,)), body=whole.partition(b"\r\n\r\n")[2], request=_large("early-413", asked))
+    yield Play(early=_TOO_LARGE, body=body_of(_TOO_LARGE), request=_large("early-413", asked))
 
 
 @_plays("early-cut")
