@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -65,6 +66,7 @@ class GatewayProcess:
         config: The configuration file's text.
         environment: Further variables for `serve` and every command.
         arguments: Further arguments of `serve`.
+        before: Words before the program's name: one that starts it in some other state.
     """
 
     def __init__(
@@ -74,11 +76,15 @@ class GatewayProcess:
         *,
         environment: Mapping[str, str] | None = None,
         arguments: tuple[str, ...] = (),
+        before: tuple[str, ...] = (),
     ) -> None:
         self.home = home
         self.data_dir = home / "data"
         self.url = ""
+        self.ready_s = 0.0
+        """What the last start took, from the program's start to its ready line."""
         self._arguments = arguments
+        self._before = before
         self._config = home / "clearway.toml"
         self._config.write_text(config)
         self._log = home / "serve.log"
@@ -94,9 +100,10 @@ class GatewayProcess:
 
     def start(self) -> Self:
         """Start and return when it accepts requests."""
+        began = time.monotonic()
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [PROGRAM, "serve", "--port", "0", "--json", *self._arguments],
+                [*self._before, PROGRAM, "serve", "--port", "0", "--json", *self._arguments],
                 cwd=self.home,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
@@ -111,8 +118,10 @@ class GatewayProcess:
         except queue.Empty:
             line = None
         if line is None:
+            how = self._process.poll()
             self.kill()
-            raise AssertionError(f"the gateway did not get ready; its log:\n{self.log}")
+            raise AssertionError(f"the gateway did not get ready (exit code {how}); its log:\n{self.log}")
+        self.ready_s = time.monotonic() - began
         self.url = msgspec.json.decode(line, type=Ready).url
         return self
 

@@ -17,6 +17,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from clearway.core.errors import BadRequest, ClientError, GatewayError, HeadTooLarge, Overloaded, TooSlow
+from clearway.server.stall import Stall
 from clearway.server.turn import Head, Turn
 from clearway.wire.messages.errors import render
 
@@ -62,6 +63,7 @@ class Guard(HttpToolsProtocol):
         self._silent = 0
         self._in_body = False
         self._lingers = False
+        self._stall = Stall()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Accept, or say at once that there are too many."""
@@ -274,10 +276,17 @@ class Guard(HttpToolsProtocol):
         return True
 
     def _look(self) -> None:
-        """Every ten seconds: a head that is late, a body that was refused and does not
-        end, or a long idleness, ends the connection.
+        """Every ten seconds: a head that is late, a body that was refused and does not end,
+        a long idleness, or a client that takes nothing of its answer ends the connection.
         """
-        quiet_s = self.loop.time() - self._head_since
+        now = self.loop.time()
+        if self._stall.is_over(self.transport, now, is_paused=self.flow.write_paused):
+            self.transport.abort()
+            return
+        self._head_timer = self.loop.call_later(HEAD_S, self._look)
+        if self.transport.is_closing():
+            return
+        quiet_s = now - self._head_since
         answered = self.cycle is not None and self.cycle.response_complete
         lingered, self._lingers = self._lingers, self._in_body and answered
         idle = answered and not self._in_body and not self._head_bytes
@@ -288,8 +297,6 @@ class Guard(HttpToolsProtocol):
             self._refuse(TooSlow(f"the request head did not arrive within {HEAD_S:g} seconds"))
         elif lingered and self._lingers:
             self.transport.close()
-        else:
-            self._head_timer = self.loop.call_later(HEAD_S, self._look)
 
     def shutdown(self) -> None:
         """The server drains: running answers may finish; who only watches is let go."""
