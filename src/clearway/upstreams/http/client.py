@@ -2,8 +2,9 @@
 
 Sends what it is given and hands out what comes: no redirects, no decoding, no
 cookies, no proxy, no header of its own but `host` and `content-length`.
-A request is sent again, once, only when the idle connection that it was written to
-turns out to have been closed by the upstream (`Connection.went_stale`).
+A request is sent again, once, only when the kept connection that it was written to
+ends without a byte of an answer, and only where nothing can have been billed: it was
+not sent whole, or its method is a safe one (decision 0007).
 Used by the upstream kinds that speak HTTP.
 """
 
@@ -23,6 +24,10 @@ from clearway.upstreams.http.head import write_head
 from clearway.upstreams.http.pool import Pool
 from clearway.upstreams.protocol import Headers, Request
 
+# Methods that ask and change nothing (RFC 9110, section 9.2.1); any other may only be
+# repeated where it certainly was not applied (section 9.2.2).
+_SAFE = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE"})
+
 _Running = tuple[Connection, Answer]
 
 
@@ -35,7 +40,8 @@ class HttpClient:
         ca: A PEM file with certificate authorities, beside the system's.
         ssl_context: Used instead of the one made from `ca`; must verify.
         max_idle: Idle connections that are kept.
-        max_idle_s: How long one is kept.
+        max_idle_s: How long one is kept; less than the 60 s after which common load
+            balancers close it, so that our request and their close rarely cross.
 
     Raises:
         ValueError: `ca` cannot be loaded, or `ssl_context` does not verify.
@@ -49,7 +55,7 @@ class HttpClient:
         ca: str | None = None,
         ssl_context: ssl.SSLContext | None = None,
         max_idle: int = 64,
-        max_idle_s: float = 60.0,
+        max_idle_s: float = 55.0,
     ) -> None:
         if ssl_context is not None and (not ssl_context.check_hostname or ssl_context.verify_mode != ssl.CERT_REQUIRED):
             raise ValueError("ssl_context must verify certificates and host names")
@@ -85,7 +91,7 @@ class HttpClient:
             try:
                 return await self._send(connection, head, request, total_at)
             except UpstreamProtocolError:
-                if not connection.went_stale:
+                if not connection.went_stale or (connection.has_sent_all and request.method not in _SAFE):
                     raise
         connection = await dial(self.address, self._context, self._timeouts.connect_s, self._new_connection)
         self._pool.add(connection)
