@@ -1,7 +1,7 @@
 """Requests to one origin, over connections that are kept.
 
 Sends what it is given and hands out what comes: no redirects, no decoding, no
-cookies, no proxy, no header of its own but `host` and `content-length`.
+cookies, no header of its own but `host` and `content-length`.
 A request is sent again, once, only when the kept connection that it was written to
 ends without a byte of an answer, and only where nothing can have been billed: it was
 not sent whole, or its method is a safe one (decision 0007).
@@ -15,11 +15,12 @@ from types import TracebackType
 from typing import Self
 
 from clearway.config.model import Timeouts
+from clearway.config.proxies import Proxy
 from clearway.core.errors import UpstreamProtocolError
 from clearway.upstreams.http.address import Address
 from clearway.upstreams.http.answer import Answer
 from clearway.upstreams.http.connection import Connection
-from clearway.upstreams.http.dial import dial, make_context
+from clearway.upstreams.http.dial import Route, dial, make_context
 from clearway.upstreams.http.head import write_head
 from clearway.upstreams.http.pool import Pool
 from clearway.upstreams.protocol import Headers, Request
@@ -38,6 +39,7 @@ class HttpClient:
         address: Where to connect; kept as an attribute.
         timeouts: Limits in seconds.
         ca: A PEM file with certificate authorities, beside the system's.
+        proxy: Through which every connection goes; None: directly.
         ssl_context: Used instead of the one made from `ca`; must verify.
         max_idle: Idle connections that are kept.
         max_idle_s: How long one is kept; less than the 60 s after which common load
@@ -47,12 +49,13 @@ class HttpClient:
         ValueError: `ca` cannot be loaded, or `ssl_context` does not verify.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument for each thing that an upstream may vary
         self,
         address: Address,
         timeouts: Timeouts,
         *,
         ca: str | None = None,
+        proxy: Proxy | None = None,
         ssl_context: ssl.SSLContext | None = None,
         max_idle: int = 64,
         max_idle_s: float = 55.0,
@@ -62,7 +65,12 @@ class HttpClient:
         self.address = address
         self._timeouts = timeouts
         self._max_idle_s = max_idle_s
-        self._context = (ssl_context or make_context(ca)) if address.tls else None
+        self._route = Route(
+            address=address,
+            context=(ssl_context or make_context(ca)) if address.tls else None,
+            proxy=proxy,
+            proxy_context=(ssl_context or make_context(ca)) if proxy is not None and proxy.tls else None,
+        )
         self._host = address.authority.encode("ascii")
         self._pool = Pool(max_idle)
 
@@ -93,7 +101,7 @@ class HttpClient:
             except UpstreamProtocolError:
                 if not connection.went_stale or (connection.has_sent_all and request.method not in _SAFE):
                     raise
-        connection = await dial(self.address, self._context, self._timeouts.connect_s, self._new_connection)
+        connection = await dial(self._route, self._timeouts.connect_s, self._new_connection)
         self._pool.add(connection)
         return await self._send(connection, head, request, total_at)
 
