@@ -305,7 +305,7 @@ def test_doctor_finds_what_is_wrong(desk: Desk) -> None:
         "fail port: 127.0.0.1:",
         "fail store: the ledger's database cannot be used: ",
         "fail credential of api: environment NOT_THERE: upstreams[0].api_key: is not set",
-        f"fail upstream api: {dead}: connection refused",
+        f"fail upstream api: no connection to {dead.removeprefix('http://')}: connection refused",
         "warn .claude/settings.json: sends Claude Code in this directory to other.example",
         "warn proxy variables: HTTPS_PROXY: clients would ask that proxy",
         "warn variables: not read: CLEARWAY_PROT",

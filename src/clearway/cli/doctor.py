@@ -72,7 +72,7 @@ def _configured(loaded: Loaded, environ: dict[str, str]) -> Iterator[Finding]:
     yield owner
     yield from check_listening(config, status)
     yield from check_secrets(config, environ)
-    yield from check_upstreams(config, clock)
+    yield from check_upstreams(config, loaded.origins, clock)
     yield check_prices(config, clock)
     url = status.url if status is not None else f"http://{config.server.host}:{config.server.port}"
     yield from check_claude_code(environ, Path.cwd(), url)

@@ -28,6 +28,7 @@ _ONLY_FOR = {
     "pace_ms": {"sim"},
     "base_url": {"anthropic", "passthrough"},
     "ca": {"anthropic", "passthrough"},
+    "proxy": {"anthropic", "passthrough"},
 }
 """Settings that mean something for these kinds; elsewhere they would be ignored in silence."""
 

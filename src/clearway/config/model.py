@@ -17,7 +17,7 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """How long to wait for an upstream, in seconds."""
 
     connect_s: Seconds = 10.0
-    """For a connection, TLS included. Default 10."""
+    """For a connection, proxy and TLS included. Default 10."""
     first_byte_s: Seconds = 600.0
     """For the head of the answer after the request was sent. Default 600."""
     idle_s: Seconds = 300.0
@@ -92,7 +92,10 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     withhold_betas: tuple[str, ...] = ()
     """Values of `anthropic-beta` that are not sent on (kind `anthropic`)."""
     ca: str | None = None
-    """A PEM file with further certificate authorities for this upstream."""
+    """A PEM file with further certificate authorities for this upstream and its proxy."""
+    proxy: str | None = None
+    """An outgoing proxy, `http://[user:password@]host:port` or `https://…`; `none` for a direct connection
+    (kinds `anthropic` and `passthrough`). Not set: as `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` say."""
     recordings: str | None = None
     """Folder of recordings (kind `replay`)."""
     delays: Literal["none", "recorded"] = "none"
