@@ -90,11 +90,11 @@ def test_events() -> None:
 
 
 BACK_OFF: list[tuple[Failure, list[float]]] = [
-    ("unreachable", [1, 2, 4, 8, 16, 30, 30]),
+    ("unreachable", [5, 10, 20, 40, 60, 60]),
     ("credential", [30, 60, 120, 240, 480, 600]),
     ("limited", [5, 10, 20, 40, 80, 120]),
-    ("overloaded", [2, 4, 8, 16, 32, 60]),
-    ("unavailable", [2, 4, 8, 16, 32, 60]),
+    ("overloaded", [5, 10, 20, 40, 60]),
+    ("unavailable", [5, 10, 20, 40, 60]),
     ("failed", [0, 0, 5, 10, 20, 40, 60]),
     ("timeout", [0, 0, 10, 20, 40, 80, 120]),
     ("broken", [0, 0, 5, 10, 20, 40, 60]),
@@ -180,7 +180,7 @@ def test_many_at_once_are_one_failure() -> None:
     begun = [case.fail("overloaded", began=began) is not None for _ in range(50)]
 
     assert [True] + [False] * 49 == begun
-    assert 2 == case.left_s
+    assert 5 == case.left_s
 
 
 def test_the_latest_of_what_was_told() -> None:
@@ -221,7 +221,7 @@ def test_one_probe_at_a_time() -> None:
     """After the cool-down one attempt finds out; until it has, others keep away."""
     case = Case()
     case.fail("unavailable")
-    case.forward(2.5)
+    case.forward(5.5)
     assert not case.is_held()
     probes = case.health.probe(UP, MODEL)
 
@@ -236,12 +236,12 @@ def test_a_probe_that_fails() -> None:
     """The next cool-down is longer, and begins now."""
     case = Case()
     case.fail("unavailable")
-    case.forward(2.5)
+    case.forward(5.5)
     case.health.probe(UP, MODEL)
     case.fail("unavailable")
 
-    assert 4 == case.left_s
-    case.forward(4.5)
+    assert 10 == case.left_s
+    case.forward(10.5)
     assert not case.is_held()
 
 
@@ -249,7 +249,7 @@ def test_a_probe_that_finds_out_nothing() -> None:
     """The client left: the next attempt is the probe."""
     case = Case()
     case.fail("unavailable")
-    case.forward(2.5)
+    case.forward(5.5)
     for mark in case.health.probe(UP, MODEL):
         mark.is_probed = False
 
@@ -290,8 +290,8 @@ def test_failures_far_apart() -> None:
 def test_bound_from_outside() -> None:
     """What is guessed is bounded further where the upstream serves others, too."""
     case = Case()
-    for expected in (1, 2, 4, 5, 5):
-        case.fail("unreachable", most_s=5)
+    for expected in (5, 8, 8):
+        case.fail("unreachable", most_s=8)
         assert expected == case.left_s
         case.forward(case.left_s + 0.001)
 

@@ -49,11 +49,11 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 RULES: dict[Failure, Rule] = {
-    "unreachable": Rule(first_s=1, most_s=30),
+    "unreachable": Rule(first_s=5, most_s=60),
     "credential": Rule(first_s=30, most_s=600),
     "limited": Rule(first_s=5, most_s=120, is_of_model=True),
-    "overloaded": Rule(first_s=2, most_s=60, is_of_model=True),
-    "unavailable": Rule(first_s=2, most_s=60),
+    "overloaded": Rule(first_s=5, most_s=60, is_of_model=True),
+    "unavailable": Rule(first_s=5, most_s=60),
     "failed": Rule(first_s=5, most_s=60, strikes=3),
     "timeout": Rule(first_s=10, most_s=120, strikes=3),
     "broken": Rule(first_s=5, most_s=60, strikes=3),
