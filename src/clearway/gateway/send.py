@@ -44,21 +44,18 @@ class Course:
         retries: The bounds.
     """
 
-    __slots__ = ("_retries", "_since", "order", "pause_s", "tried")
+    __slots__ = ("_retries", "_since", "order", "pause_s", "target", "tried")
 
     def __init__(self, order: Sequence[Target], retries: Retries) -> None:
         self.order = order
+        self.target = order[0]
+        """Who is to be asked now."""
         self.tried = 0
         """Tries that are over."""
         self.pause_s = 0.0
         """How long to wait before the next."""
         self._retries = retries
         self._since = 0.0
-
-    @property
-    def target(self) -> Target:
-        """Who is to be asked now."""
-        return self.order[min(self.tried, len(self.order) - 1)]
 
     def may_go_on(self, began: float, now: float, wait_s: float | None) -> bool:
         """There may be a further try; `go_on` begins it.
@@ -81,6 +78,7 @@ class Course:
     def go_on(self) -> None:
         """The try is over, and the next is due."""
         self.tried += 1
+        self.target = self.order[min(self.tried, len(self.order) - 1)]
 
 
 class Sender:
@@ -113,6 +111,7 @@ class Sender:
             if course.pause_s:
                 await asyncio.sleep(course.pause_s)
             if walk.sink.gone:
+                # Mostly the task is cancelled by now; a race of connections may have lost that.
                 raise ClientGone
 
     async def _try(self, walk: Walk, course: Course) -> bool:
@@ -125,17 +124,14 @@ class Sender:
         probes = cooling.probe(target) if cooling.marks else None
         try:
             async with target.upstream.open(request) as reply:
-                if reply.status >= _REFUSED:
-                    refusal = await self._refused(attempt, reply, course)
-                    if refusal is None:
-                        return False
-                    await self._relay(walk, attempt, refusal)
-                else:
-                    if cooling.marks:
-                        cooling.answered(attempt, whole=False)
-                    await self._relay(walk, attempt, reply)
-                    if cooling.marks or attempt.watch.error_type is not None:
-                        cooling.answered(attempt, whole=True)
+                answer = await self._refused(attempt, reply, course) if reply.status >= _REFUSED else reply
+                if answer is None:
+                    return False
+                if cooling.marks and reply.status < _REFUSED:
+                    cooling.answered(attempt, whole=False)
+                await Relay(walk.exchange, attempt, walk.sink, heartbeat_s=self._heartbeat_s).run(answer)
+                if reply.status < _REFUSED and (cooling.marks or attempt.watch.error_type is not None):
+                    cooling.answered(attempt, whole=True)
         except GatewayError as error:
             attempt.end(outcome_of(error), error)
             may_go_on = isinstance(error, UpstreamUnreachable) and self._may_dial_again(attempt, course)
@@ -152,9 +148,6 @@ class Sender:
             if probes:
                 cooling.probed(probes)
         return True
-
-    async def _relay(self, walk: Walk, attempt: Attempt, reply: Reply) -> None:
-        await Relay(walk.exchange, attempt, walk.sink, heartbeat_s=self._heartbeat_s).run(reply)
 
     def _may_dial_again(self, attempt: Attempt, course: Course) -> bool:
         """Nothing was sent. A lone upstream is tried once more, at once, unless it was
@@ -195,7 +188,7 @@ class Sender:
         if model is None or len(course.order) == 1 or attempt.exchange.admission.endpoint != "messages":
             return reply
         answer = Held(reply)
-        if await answer.read_ahead() and model.encode() in answer.body:
+        if await answer.read_ahead() and model.encode(errors="replace") in answer.body:
             self._cooling.lacks_model(attempt)
         return answer
 
