@@ -16,7 +16,6 @@ from clearway.core.usage import Billing
 from clearway.gateway.admit import Walk
 from clearway.gateway.authenticate import Caller
 from clearway.gateway.bookkeeping import Attempt
-from clearway.gateway.call import ClientGone
 from clearway.gateway.cooling import Cooling
 from clearway.gateway.decode import Asked
 from clearway.gateway.headers import first, outbound
@@ -111,8 +110,8 @@ class Sender:
             if course.pause_s:
                 await asyncio.sleep(course.pause_s)
             if walk.sink.gone:
-                # Mostly the task is cancelled by now; a race of connections may have lost that.
-                raise ClientGone
+                # This task was cancelled; a race of connections (TaskGroup) may have lost that.
+                raise asyncio.CancelledError
 
     async def _try(self, walk: Walk, course: Course) -> bool:
         """One attempt. False: it certainly cost nothing, and `course` has the next."""
