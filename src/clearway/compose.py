@@ -36,7 +36,7 @@ from clearway.ledger.writer import Writer
 from clearway.limits.unlimited import Unlimited
 from clearway.observe.feed import LiveFeed
 from clearway.observe.logging import ExchangeLog
-from clearway.observe.protocol import Status
+from clearway.observe.protocol import Cooling, Status
 from clearway.pricing.cost import cost
 from clearway.pricing.prices import PriceFileError, PriceList
 from clearway.server.app import App
@@ -139,6 +139,7 @@ async def gateway(config: Config, environ: Mapping[str, str], *, show_first_key:
                 key_required=not is_loopback(config.server.host) or config.server.behind_proxy,
                 max_body=config.server.max_body,
                 heartbeat_s=config.server.heartbeat_s,
+                retries=config.retries,
             ),
             router=Router(upstreams, config.models.aliases),
             ring=keys,
@@ -231,6 +232,12 @@ def _door(config: Config, back: _Back, sockets: list[socket.socket], url: str, f
             upstreams=upstreams,
             healthy=writer.healthy,
             open_exchanges=feed.open_exchanges,
+            cooling=tuple(
+                Cooling(
+                    upstream=mark.upstream, model=mark.model, why=mark.why, left_s=round(left_s, 3), told=mark.is_told
+                )
+                for mark, left_s in back.walker.health.cooling()
+            ),
         )
 
     room = BodyRoom(

@@ -30,6 +30,8 @@ CREDENTIAL = "dummy-upstream-credential"
 AT_ONCE_S = 2.0
 """What is promised within 250 ms, on a machine that has other things to do."""
 _PAUSE_S = 0.01
+NO_COOL_DOWN = "[retries]\nlongest_cool_down_s = 0\n"
+"""For tests that have an upstream fail on purpose, again and again."""
 
 
 def wait_until(holds: Callable[[], bool], what: str) -> None:
@@ -101,6 +103,8 @@ class Stage:
     """One gateway in front of one scripted upstream, which it reaches in two ways: with
     the client's own credential (`passthrough`) and with the gateway's (`anthropic`).
 
+    Without cool-downs, unless `settings` have a table `[retries]`.
+
     Args:
         home: An empty directory.
         settings: The beginning of the configuration.
@@ -110,6 +114,7 @@ class Stage:
     def __init__(self, home: Path, *, settings: str = "", upstreams: Callable[[str], str] | None = None) -> None:
         self._script: Callable[[Received], Answer] | None = None
         self.upstream = FakeUpstream(self._play)
+        settings = settings if "[retries]" in settings else NO_COOL_DOWN + settings
         config = settings + (upstreams or _both)(self.upstream.url)
         self.gateway = GatewayProcess(home, config, environment={"UPSTREAM_CREDENTIAL": CREDENTIAL})
         self._seen = 0

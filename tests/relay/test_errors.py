@@ -12,7 +12,7 @@ import pytest
 from tests.clients.answers import events, message
 from tests.fake_upstream import Answer, FakeUpstream, Fields, Gate, Received, Script, answer, json_answer, stream_answer
 from tests.gateway_process import SIM, GatewayProcess, anthropic, passthrough
-from tests.relay.stage import CREDENTIAL, Books, Stage
+from tests.relay.stage import CREDENTIAL, NO_COOL_DOWN, Books, Stage
 from tests.relay.wire_client import MODEL, OWN_CREDENTIAL, Client, Whole, prompt
 
 Upstreams = Callable[[Script], FakeUpstream]
@@ -71,12 +71,12 @@ def _two(first: str, second: str, kind: str = "anthropic") -> str:
 
 
 class Pair:
-    """A gateway in front of two upstreams of one kind."""
+    """A gateway in front of two upstreams of one kind, neither of which is ever left alone."""
 
     def __init__(self, start: Start, upstreams: Upstreams, first: Script, kind: str = "anthropic") -> None:
         self.first = upstreams(first)
         self.second = upstreams(_good)
-        config = _two(self.first.url, self.second.url, kind)
+        config = NO_COOL_DOWN + _two(self.first.url, self.second.url, kind)
         self.gateway = start(config, environment={"UPSTREAM_CREDENTIAL": CREDENTIAL})
         self.field = OWN_CREDENTIAL if kind == "passthrough" else ("x-api-key", self.gateway.new_key("pair"))
         self.books = Books(self.gateway.data_dir)

@@ -54,6 +54,20 @@ class Server(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     timeouts: Timeouts = Timeouts()
 
 
+class Retries(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Further tries of one request, and how long a failing upstream is left alone."""
+
+    max: Annotated[int, msgspec.Meta(ge=0, le=10)] = 2
+    """Further tries after the first; each only where the one before certainly cost nothing. Default 2."""
+    total_s: Seconds = 30.0
+    """No further try begins later than this after the first. Default 30."""
+    wait_s: Annotated[float, msgspec.Meta(ge=0, extra={"unit": "seconds"})] = 0.0
+    """How long a client may be kept waiting for a busy upstream that has no alternative, instead of hearing it
+    and coming back by itself, as most do. Not on passthrough. Default 0: not at all."""
+    longest_cool_down_s: Annotated[float, msgspec.Meta(ge=0, extra={"unit": "seconds"})] = 600.0
+    """After this long an upstream is asked again, whatever it said itself. 0: none is ever left alone. Default 600."""
+
+
 class Store(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the ledger is kept."""
 
@@ -133,6 +147,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """All settings."""
 
     server: Server = Server()
+    retries: Retries = Retries()
     store: Store = Store()
     upstreams: tuple[Upstream, ...] = ()
     """None configured: `passthrough` to Anthropic, and `anthropic` too where

@@ -67,6 +67,18 @@ def check_upstreams(config: Config, origins: Mapping[str, str], clock: Clock) ->
         yield ok("clock", "agrees with an upstream's")
 
 
+def check_cooling(status: Status | None) -> Iterator[Finding]:
+    """Which upstreams the running gateway leaves alone at this moment."""
+    for entry in status.cooling if status is not None else ():
+        what = entry.upstream if entry.model is None else f"{entry.upstream} for {entry.model}"
+        why = "it said so" if entry.told else "until it is asked again"
+        yield warn(
+            "cool-down",
+            f"{what} is left alone for {entry.left_s:.0f} s more ({entry.why.replace('_', ' ')}; {why})",
+            "the gateway's log says what it answered",
+        )
+
+
 def _check_health(url: str) -> Finding:
     parts = urlsplit(url)
     try:
