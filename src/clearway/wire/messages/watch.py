@@ -132,9 +132,10 @@ class StreamWatch:
         """The next bytes, cut anywhere."""
         deltas = chunk.count(_DELTA)
         if deltas:
+            # What stands before the first delta is no output: the start, when they came as one.
+            self._bytes += len(chunk) - (0 if self.has_output else chunk.find(_DELTA))
             self.has_output = True
             self._deltas += deltas
-            self._bytes += len(chunk)
         for event in self._scanner.feed(chunk):
             self._note(event)
 
