@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -78,6 +79,8 @@ class GatewayProcess:
         self.home = home
         self.data_dir = home / "data"
         self.url = ""
+        self.ready_s = 0.0
+        """What the last start took, from the program's start to its ready line."""
         self._arguments = arguments
         self._config = home / "clearway.toml"
         self._config.write_text(config)
@@ -94,6 +97,7 @@ class GatewayProcess:
 
     def start(self) -> Self:
         """Start and return when it accepts requests."""
+        began = time.monotonic()
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [PROGRAM, "serve", "--port", "0", "--json", *self._arguments],
@@ -113,6 +117,7 @@ class GatewayProcess:
         if line is None:
             self.kill()
             raise AssertionError(f"the gateway did not get ready; its log:\n{self.log}")
+        self.ready_s = time.monotonic() - began
         self.url = msgspec.json.decode(line, type=Ready).url
         return self
 

@@ -155,9 +155,8 @@ class KillLoop:
             caller.join(PATIENCE_S)
             assert not caller.is_alive()
         check_copy(gateway.data_dir)
-        before = time.monotonic()
         gateway.start()
-        return Round(killed_at, time.monotonic() - before, [one for caller in callers for one in caller.asked])
+        return Round(killed_at, gateway.ready_s, [one for caller in callers for one in caller.asked])
 
 
 def check_copy(data_dir: Path) -> None:
@@ -195,8 +194,8 @@ def compare(rounds: list[Round], bills: list[Bill], rows: list[Row]) -> Figures:
     figures.doubled += [one for one in billed if len(billed[one]) > 1]
     for life in rounds:
         for asked in life.asked:
-            row = next(iter(by_request.get(asked.request_id, [])), None)
-            _judge(figures, asked, row, next(iter(billed.get(asked.request_id, [])), None), life.killed_at)
+            kept, bill = by_request.get(asked.request_id), billed.get(asked.request_id)
+            _judge(figures, asked, kept[0] if kept else None, bill[0] if bill else None, life.killed_at)
     return figures
 
 
