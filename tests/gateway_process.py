@@ -115,8 +115,9 @@ class GatewayProcess:
         except queue.Empty:
             line = None
         if line is None:
+            how = self._process.poll()
             self.kill()
-            raise AssertionError(f"the gateway did not get ready; its log:\n{self.log}")
+            raise AssertionError(f"the gateway did not get ready (exit code {how}); its log:\n{self.log}")
         self.ready_s = time.monotonic() - began
         self.url = msgspec.json.decode(line, type=Ready).url
         return self

@@ -194,8 +194,8 @@ def compare(rounds: list[Round], bills: list[Bill], rows: list[Row]) -> Figures:
     figures.doubled += [one for one in billed if len(billed[one]) > 1]
     for life in rounds:
         for asked in life.asked:
-            kept, bill = by_request.get(asked.request_id), billed.get(asked.request_id)
-            _judge(figures, asked, kept[0] if kept else None, bill[0] if bill else None, life.killed_at)
+            kept, bills_of = by_request.get(asked.request_id), billed.get(asked.request_id)
+            _judge(figures, asked, kept[0] if kept else None, bills_of[0] if bills_of else None, life.killed_at)
     return figures
 
 
