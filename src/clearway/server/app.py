@@ -14,10 +14,10 @@ from starlette.middleware.cors import CORSMiddleware
 
 from clearway.core.errors import BadRequest, GatewayError
 from clearway.core.exchange import Endpoint, Wire
-from clearway.gateway.pipeline import Gateway
 from clearway.server.body import BodyRoom, HeldBody, Receive
 from clearway.server.guard import EXTENSION, Guard
 from clearway.server.hosts import Hosts
+from clearway.server.load import Walk
 from clearway.server.paths import Local, Place, place
 from clearway.server.sink import AsgiSink, Send
 from clearway.upstreams.protocol import Headers
@@ -71,7 +71,7 @@ class App:
 
     def __init__(
         self,
-        gateway: Gateway,
+        gateway: Walk,
         hosts: Hosts,
         room: BodyRoom,
         control: Asgi,

@@ -24,7 +24,6 @@ MAX_TARGET = 8 * 1024
 HEAD_S = 10.0
 MAX_UNWANTED = 16 * 1024 * 1024
 """Bytes of a body that was refused unread and is sent all the same."""
-MAX_CONNECTIONS = 10_000
 _WRITE_HIGH = 256 * 1024
 EXTENSION = "clearway"
 """Under this name the scope's `extensions` hold `{"connection": Guard}`."""
@@ -33,13 +32,18 @@ _METHODS = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"O
 
 
 class Guard(HttpToolsProtocol):
-    """One connection of a client."""
+    """One connection of a client.
+
+    Args:
+        max_connections: Of all clients together; one more is told so and closed.
+    """
 
     is_control: bool
     """It came through the control socket: file modes have let it in."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # uvicorn's own signature
+    def __init__(self, *args: Any, max_connections: int = 10_000, **kwargs: Any) -> None:  # noqa: ANN401  # uvicorn's own signature
         super().__init__(*args, **kwargs)
+        self._max_connections = max_connections
         self.is_control = False
         self.on_gone: Callable[[], None] | None = None
         """Called once when the client leaves before its answer is complete."""
@@ -59,7 +63,8 @@ class Guard(HttpToolsProtocol):
         transport.set_write_buffer_limits(high=_WRITE_HIGH)
         self._head_since = self.loop.time()
         self._head_timer = self.loop.call_later(HEAD_S, self._check_head)
-        if len(self.connections) > MAX_CONNECTIONS:
+        # Whoever comes by the control socket is the owner, who may want to know why.
+        if len(self.connections) > self._max_connections and not self.is_control:
             self._refuse(Overloaded("too many connections are open", retry_after_s=5))
 
     def connection_lost(self, exc: Exception | None) -> None:
