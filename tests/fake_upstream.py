@@ -12,11 +12,12 @@ import re
 import socket
 import struct
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 import msgspec
 
@@ -91,7 +92,14 @@ class Gate:
         await asyncio.wrap_future(self._open)
 
 
-Piece = bytes | Gate | Cut
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A place in an answer where the upstream takes its time."""
+
+    seconds: float
+
+
+Piece = bytes | Gate | Pause | Cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +150,24 @@ Script = Callable[[Received], Answer]
 
 
 @dataclass
+class Talk:
+    """One connection, as the upstream saw it; times as of `time.monotonic`."""
+
+    opened_at: float = field(default_factory=time.monotonic)
+    heard_at: list[float] = field(default_factory=list)
+    """When each request came whole, or an early answer to it began."""
+    said_at: float = 0.0
+    """When something was last said."""
+    left_at: float | None = None
+    """When the other side ended it, before this one did."""
+    ended_at: float | None = None
+    """When this side ended it, before the other one did."""
+
+
+@dataclass
 class _Journal:
     received: list[Received] = field(default_factory=list)
-    connections: int = 0
+    talks: list[Talk] = field(default_factory=list)
     left_early: int = 0
     """Connections that the other side ended while an answer was on its way."""
     changed: threading.Condition = field(default_factory=threading.Condition)
@@ -156,10 +179,13 @@ class FakeUpstream:
     Args:
         script: Called with each request in the order they came whole; what it
             raises ends the connection and is raised again when the context ends.
+        early: Called with each head before its body is read; what it returns is said
+            at once, and nothing more is read from that connection.
     """
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: Script, *, early: Callable[[bytes], Answer | None] = lambda _: None) -> None:
         self._script = script
+        self._early = early
         self._journal = _Journal()
         self._failures: list[BaseException] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -181,8 +207,13 @@ class FakeUpstream:
     @property
     def connections(self) -> int:
         """How many were opened so far."""
+        return len(self.talks)
+
+    @property
+    def talks(self) -> list[Talk]:
+        """Every connection so far, in the order in which they were opened."""
         with self._journal.changed:
-            return self._journal.connections
+            return list(self._journal.talks)
 
     @property
     def left_early(self) -> int:
@@ -201,6 +232,11 @@ class FakeUpstream:
         with self._journal.changed:
             assert self._journal.changed.wait_for(lambda: self._journal.left_early >= count, PATIENCE_S)
 
+    def wait_over(self, talk: Talk) -> None:
+        """Return when either side has ended a connection."""
+        with self._journal.changed:
+            assert self._journal.changed.wait_for(lambda: talk.left_at or talk.ended_at, PATIENCE_S)
+
     def __enter__(self) -> Self:
         self._thread.start()
         return self
@@ -215,7 +251,7 @@ class FakeUpstream:
             raise self._failures[0]
 
     async def _serve(self) -> None:
-        server = await self._loop.create_server(lambda: _Connection(self._talk), sock=self._listener)
+        server = await self._loop.create_server(lambda: _Connection(self._talk, self._journal), sock=self._listener)
         await self._stop.wait()
         server.close()
         others = asyncio.all_tasks() - {asyncio.current_task()}
@@ -223,30 +259,35 @@ class FakeUpstream:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
 
-    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, gone: asyncio.Event) -> None:
-        with self._journal.changed:
-            self._journal.connections += 1
+    async def _talk(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connection: "_Connection"
+    ) -> None:
         try:
-            while (received := await _read(reader)) is not None:
+            while (head := await _read_head(reader)) is not None:
+                answer = self._early(head)
+                received = Received(head, await _read_body(reader, head) if answer is None else b"")
                 with self._journal.changed:
+                    connection.talk.heard_at.append(time.monotonic())
                     self._journal.received.append(received)
                     self._journal.changed.notify_all()
-                if not await self._say(self._script(received), writer, gone):
+                if not await self._say(answer or self._script(received), writer, connection) or answer is not None:
                     break
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         except Exception as error:  # noqa: BLE001  # whatever a script raises is told to the test
             self._failures.append(error)
         finally:
+            connection.over("ended_at")
             writer.close()
             with contextlib.suppress(ConnectionError, asyncio.CancelledError):
                 await writer.wait_closed()
 
-    async def _say(self, said: Answer, writer: asyncio.StreamWriter, gone: asyncio.Event) -> bool:
+    async def _say(self, said: Answer, writer: asyncio.StreamWriter, connection: "_Connection") -> bool:
         """Write an answer piece by piece; False: the connection is over."""
-        leaving = asyncio.ensure_future(gone.wait())
+        leaving = asyncio.ensure_future(connection.gone.wait())
         try:
             for piece in said.pieces:
+                connection.talk.said_at = time.monotonic()
                 step = asyncio.ensure_future(_step(piece, writer))
                 await asyncio.wait({step, leaving}, return_when=asyncio.FIRST_COMPLETED)
                 if not step.done() or isinstance(step.exception(), ConnectionError):
@@ -266,20 +307,35 @@ class _Connection(asyncio.StreamReaderProtocol):
     """A stream that also tells when the other side has left, without being read."""
 
     def __init__(
-        self, talk: Callable[[asyncio.StreamReader, asyncio.StreamWriter, asyncio.Event], Awaitable[None]]
+        self,
+        talk: Callable[[asyncio.StreamReader, asyncio.StreamWriter, "_Connection"], Awaitable[None]],
+        journal: _Journal,
     ) -> None:
-        self._gone = asyncio.Event()
-        super().__init__(asyncio.StreamReader(limit=1 << 20), lambda reader, writer: talk(reader, writer, self._gone))
+        self._journal = journal
+        self.gone = asyncio.Event()
+        self.talk = Talk()
+        with journal.changed:
+            journal.talks.append(self.talk)
+        super().__init__(asyncio.StreamReader(limit=1 << 20), lambda reader, writer: talk(reader, writer, self))
+
+    def over(self, how: Literal["left_at", "ended_at"]) -> None:
+        """One side has ended the connection; the first one counts."""
+        with self._journal.changed:
+            if self.talk.left_at is None and self.talk.ended_at is None:
+                setattr(self.talk, how, time.monotonic())
+                self._journal.changed.notify_all()
 
     def eof_received(self) -> bool:
         """The other side has ended its half."""
-        self._gone.set()
+        self.over("left_at")
+        self.gone.set()
         super().eof_received()
         return True
 
     def connection_lost(self, error: Exception | None) -> None:
         """The connection is no more."""
-        self._gone.set()
+        self.over("left_at")
+        self.gone.set()
         super().connection_lost(error)
 
 
@@ -294,6 +350,9 @@ async def _step(piece: Piece, writer: asyncio.StreamWriter) -> bool:
         case Gate():
             await piece.pass_through()
             return True
+        case Pause():
+            await asyncio.sleep(piece.seconds)
+            return True
         case Cut.FIN:
             return False
         case Cut.RST:
@@ -304,20 +363,23 @@ async def _step(piece: Piece, writer: asyncio.StreamWriter) -> bool:
             return False
 
 
-async def _read(reader: asyncio.StreamReader) -> Received | None:
-    """One request; None where the connection ended between two."""
+async def _read_head(reader: asyncio.StreamReader) -> bytes | None:
+    """One head; None where the connection ended between two requests."""
     try:
-        head = await reader.readuntil(b"\r\n\r\n")
+        return await reader.readuntil(b"\r\n\r\n")
     except asyncio.IncompleteReadError as error:
         if error.partial:
             raise
         return None
+
+
+async def _read_body(reader: asyncio.StreamReader, head: bytes) -> bytes:
     length = re.search(rb"(?im)^content-length:[ \t]*(\d+)", head)
     if length:
-        return Received(head, await reader.readexactly(int(length[1])))
+        return await reader.readexactly(int(length[1]))
     if re.search(rb"(?im)^transfer-encoding:[ \t]*chunked", head):
-        return Received(head, await _read_chunks(reader))
-    return Received(head, b"")
+        return await _read_chunks(reader)
+    return b""
 
 
 async def _read_chunks(reader: asyncio.StreamReader) -> bytes:

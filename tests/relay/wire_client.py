@@ -187,11 +187,15 @@ class Client:
             self._socket.settimeout(PATIENCE_S)
 
     def is_ended(self) -> bool:
-        """Wait for the end of the connection; False: bytes came instead."""
+        """Wait for the end of the connection; False: bytes came instead, and can be read."""
         try:
-            return not self._buffer and not self._socket.recv(1)
+            return not self._buffer and not self._socket.recv(1, socket.MSG_PEEK)
         except ConnectionError:
             return True
+
+    def finish(self) -> None:
+        """Send no more, and go on listening (FIN)."""
+        self._socket.shutdown(socket.SHUT_WR)
 
     def leave(self) -> None:
         """Go away as a program that ended does."""
