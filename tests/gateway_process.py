@@ -66,6 +66,7 @@ class GatewayProcess:
         config: The configuration file's text.
         environment: Further variables for `serve` and every command.
         arguments: Further arguments of `serve`.
+        before: Words before the program's name: one that starts it in some other state.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class GatewayProcess:
         *,
         environment: Mapping[str, str] | None = None,
         arguments: tuple[str, ...] = (),
+        before: tuple[str, ...] = (),
     ) -> None:
         self.home = home
         self.data_dir = home / "data"
@@ -82,6 +84,7 @@ class GatewayProcess:
         self.ready_s = 0.0
         """What the last start took, from the program's start to its ready line."""
         self._arguments = arguments
+        self._before = before
         self._config = home / "clearway.toml"
         self._config.write_text(config)
         self._log = home / "serve.log"
@@ -100,7 +103,7 @@ class GatewayProcess:
         began = time.monotonic()
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [PROGRAM, "serve", "--port", "0", "--json", *self._arguments],
+                [*self._before, PROGRAM, "serve", "--port", "0", "--json", *self._arguments],
                 cwd=self.home,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
