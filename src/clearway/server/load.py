@@ -24,6 +24,7 @@ log = structlog.get_logger()
 SHARE = 0.8
 """Of the memory that the system gives, unless `server.max_memory` says how much."""
 _LOOK_EVERY_S = 0.25
+_GIVE_BACK_EVERY_S = 5.0
 _TELL_EVERY_S = 10.0
 _RETRY_AFTER_S = 2
 _SENTENCES = {"exchanges": "too many exchanges are in flight", "memory": "too much memory is in use"}
@@ -55,6 +56,7 @@ class Load:
         self._max_memory = max_memory or int((memory.given_bytes() or 0) * SHARE)
         self._held = held
         self._looked_at = float("-inf")
+        self._gave_back_at = float("-inf")
         self._is_full = False
         self._told_at = float("-inf")
         self._refused = 0
@@ -89,10 +91,10 @@ class Load:
         now = time.monotonic()
         if self._max_memory and now - self._looked_at >= _LOOK_EVERY_S:
             self._looked_at = now
-            lasts = self._is_full
             self._is_full = self._held() > self._max_memory
-            if self._is_full and lasts:
-                # Perhaps much of it is free and only kept.
+            if self._is_full and now - self._gave_back_at >= _GIVE_BACK_EVERY_S:
+                # Perhaps much of it is free and only kept. Not often: everybody waits for it.
+                self._gave_back_at = now
                 memory.give_back()
                 self._is_full = self._held() > self._max_memory
         return self._is_full
