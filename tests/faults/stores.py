@@ -1,33 +1,25 @@
 """What can happen to the ledger's store under a running gateway. Scenarios for the table "Ourselves"."""
 
 import contextlib
-import os
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import pytest
 from sqlalchemy import create_engine, text
 
+from tests.chaos.disk import fill_up, small_disk
 from tests.faults.scene import Scene, Seen, is_whole, locked
 from tests.relay.stage import wait_until
 from tests.services import Postgres, ServiceMissing, postgres, require
-
-_SIZE = "3m"
-"""Of the disk that gets full: room for a new ledger, and for little else."""
-_BLOCK = 4096
 
 
 def disk_full(home: Path) -> Seen:
     """The data directory's file system has no room left, and has again."""
     data_dir = home / "data"
-    data_dir.mkdir(mode=0o700)
-    with _small_disk(data_dir):
+    with small_disk(data_dir):
         with Scene(home) as scene:
             scene.wait_noted()
             ballast = data_dir / "ballast"
-            _fill(ballast)
+            fill_up(ballast)
             seen = _trouble(scene, ballast.unlink)
         whole = is_whole(data_dir)
     return _with(seen, "the store is whole" if whole else "the store is broken")
@@ -82,30 +74,6 @@ def _with(seen: Seen, further: str) -> Seen:
         ledger=seen.ledger,
         afterwards=(*seen.afterwards, further),
     )
-
-
-@contextlib.contextmanager
-def _small_disk(place: Path) -> Iterator[None]:
-    mount = shutil.which("mount")
-    if os.geteuid() != 0 or mount is None:
-        pytest.skip("a small disk can be mounted by root only (tmpfs)")
-    options = f"size={_SIZE},mode=0700"
-    done = subprocess.run(
-        [mount, "-t", "tmpfs", "-o", options, "clearway-test", place], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        pytest.skip(f"a small disk cannot be mounted here: {done.stderr.strip()}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", place], check=True)
-
-
-def _fill(ballast: Path) -> None:
-    """Until nothing more fits."""
-    with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
-        while True:
-            file.write(bytes(_BLOCK))
 
 
 @contextlib.contextmanager
