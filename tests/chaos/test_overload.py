@@ -1,12 +1,13 @@
 """Past its bounds a gateway says so at once and cheaply, and what runs does not notice (goal V10)."""
 
 import asyncio
-import contextlib
 import itertools
 import time
 from collections.abc import Callable
 from statistics import median
 from urllib.parse import urlsplit
+
+import pytest
 
 from tests.clients.answers import events
 from tests.fake_upstream import Gate, Pause, Piece, json_answer, stream_answer
@@ -87,7 +88,8 @@ def test_one_alone_is_served_without_memory(build_stage: Callable[[str], Stage])
         assert 200 == next_one.read_whole().head.status
 
 
-def test_flood_does_not_stall_a_stream(build_stage: Callable[[str], Stage]) -> None:
+@pytest.mark.parametrize("keeps", [True, False], ids=["kept-connections", "new-connections"])
+def test_flood_does_not_stall_a_stream(build_stage: Callable[[str], Stage], *, keeps: bool) -> None:
     """While a crowd asks as fast as it can and is refused, a stream keeps its pace and comes whole."""
     stage = build_stage(ONE)
     pieces: list[Piece] = [*SAID[:4]]
@@ -98,7 +100,7 @@ def test_flood_does_not_stall_a_stream(build_stage: Callable[[str], Stage]) -> N
         client.ask(prompt())
         client.read_head()
         client.read_until(SAID[3])
-        gaps, refusals = asyncio.run(_flooded(stage.gateway.url, client))
+        gaps, refusals = asyncio.run(_flooded(_Asker(stage.gateway.url, keeps=keeps), client))
         whole = client.read_rest()
 
     assert whole[1]
@@ -107,14 +109,14 @@ def test_flood_does_not_stall_a_stream(build_stage: Callable[[str], Stage]) -> N
     assert ["ok"] == [row.outcome for row in stage.exchanges(1)]
 
 
-async def _flooded(url: str, client: Client) -> tuple[list[float], int]:
+async def _flooded(asker: "_Asker", client: Client) -> tuple[list[float], int]:
     """The pauses of a stream, and how many were refused meanwhile."""
     async with asyncio.TaskGroup() as tasks:
-        crowd = [tasks.create_task(_ask_for_ever(url)) for _ in range(CROWD)]
+        crowd = [tasks.create_task(asker.run()) for _ in range(CROWD)]
         gaps = await asyncio.to_thread(_read_ticks, client)
         for one in crowd:
             one.cancel()
-    return gaps, sum(one.result() for one in crowd)
+    return gaps, asker.refused
 
 
 def _read_ticks(client: Client) -> list[float]:
@@ -125,21 +127,32 @@ def _read_ticks(client: Client) -> list[float]:
     return [later - earlier for earlier, later in itertools.pairwise(at)]
 
 
-async def _ask_for_ever(url: str) -> int:
-    """Until it is cancelled; returns how often it was refused."""
-    where = urlsplit(url)
-    body = prompt(stream=False)
-    head = f"POST /v1/messages HTTP/1.1\r\nhost: {where.netloc}\r\nx-api-key: {OWN_CREDENTIAL[1]}\r\n"
-    request = f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
-    reader, writer = await asyncio.open_connection(where.hostname, where.port)
-    refused = 0
-    with contextlib.suppress(asyncio.CancelledError):
+class _Asker:
+    """Asks again and again, as fast as the answers come."""
+
+    def __init__(self, url: str, *, keeps: bool) -> None:
+        self.refused = 0
+        self._keeps = keeps
+        self._where = urlsplit(url)
+        body = prompt(stream=False)
+        head = f"POST /v1/messages HTTP/1.1\r\nhost: {self._where.netloc}\r\nx-api-key: {OWN_CREDENTIAL[1]}\r\n"
+        self._request = f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
         while True:
-            writer.write(request)
-            said = await reader.readuntil(b"\r\n\r\n")
-            assert said.startswith(b"HTTP/1.1 529")
-            length = int(said.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
-            await reader.readexactly(length)
-            refused += 1
-    writer.close()
-    return refused
+            reader, writer = await asyncio.open_connection(self._where.hostname, self._where.port)
+            try:
+                await self._ask(reader, writer)
+                while self._keeps:
+                    await self._ask(reader, writer)
+            finally:
+                writer.close()
+
+    async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(self._request)
+        said = await reader.readuntil(b"\r\n\r\n")
+        assert said.startswith(b"HTTP/1.1 529")
+        length = int(said.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        await reader.readexactly(length)
+        self.refused += 1
