@@ -1,5 +1,6 @@
 """A `Secret` has one way out, and values that hold credentials do not print them."""
 
+import asyncio
 import copy
 import io
 import json
@@ -15,10 +16,12 @@ import structlog
 
 from clearway.config.model import Upstream
 from clearway.core.secret import Secret
+from clearway.gateway.call import Call, Sink
 from clearway.gateway.decode import Asked
 from clearway.keys.model import Key, NewKey
-from clearway.server.app import AsgiCall
 from clearway.server.body import BodyRoom
+from clearway.server.paths import Place
+from clearway.server.turn import Flow, Head, Turn
 from clearway.upstreams.protocol import Request
 from clearway.wire.body import Peek
 
@@ -111,26 +114,54 @@ def test_the_one_way_out() -> None:
     assert not Secret("")
 
 
-async def nothing() -> object:
-    """Nobody sends a body."""
-    return {}
+class Idle(asyncio.Transport):
+    """A connection on which nothing happens."""
+
+    write_paused = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.transport: asyncio.Transport = self
+        self.flow: Flow = self
+
+    def pause_reading(self) -> None:
+        """Nothing is read."""
+
+    def resume_reading(self) -> None:
+        """Nothing is read."""
+
+    async def drain(self) -> None:
+        """Nothing was written."""
+
+    def answered(self) -> None:
+        """Never."""
+
+    def cut(self) -> None:
+        """Never."""
 
 
+class Silent:
+    """A walk that never begins."""
+
+    async def serve(self, call: Call, sink: Sink) -> None:
+        """Never."""
+
+
+ROOM = BodyRoom(max_body=1, max_buffered=1, max_reading=1)
+HEAD = Head(
+    "POST",
+    b"/v1/messages?x=never",
+    [(b"x-api-key", VALUE.encode())],
+    keep_alive=True,
+    chunks=True,
+    expects_continue=False,
+)
 HOLDERS: dict[str, object] = {
     "request": Request(
         method=b"POST", target=b"/v1/messages?x=never", headers=[(b"authorization", VALUE.encode())], body=b"never"
     ),
-    "call": AsgiCall(
-        wire="messages",
-        endpoint="messages",
-        method="POST",
-        path="/v1/messages",
-        target=b"/v1/messages?x=never",
-        headers=[(b"x-api-key", VALUE.encode())],
-        run_id=None,
-        receive=nothing,
-        held=BodyRoom(max_body=1, max_buffered=1, max_reading=1).hold(),
-    ),
+    "head": HEAD,
+    "turn": Turn(Idle(), HEAD, Place("/v1/messages", None, endpoint="messages"), ROOM, Silent(), ()),
     "body": Asked(VALUE.encode(), VALUE.encode(), Peek(), readable=True),
     "new-key": NewKey(key=Key(id="1", name="n", prefix="cw-AbCdEf", created_us=0), secret=VALUE),
 }

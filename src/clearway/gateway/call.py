@@ -3,6 +3,7 @@
 The walk does not know whether ASGI or anything else called it.
 """
 
+from collections.abc import Awaitable
 from typing import Protocol
 
 from clearway.core.exchange import Endpoint, Wire
@@ -54,17 +55,14 @@ class Call(Protocol):
             TooLarge: Over `server.max_body`.
             TooSlow: It did not arrive in its time.
             Overloaded: Too many bodies are held at this moment.
-            ClientGone: The client left.
         """
         ...
 
 
-class ClientGone(Exception):
-    """The client left; there is nobody to answer."""
-
-
 class Sink(Protocol):
-    """Where an answer goes. `write` waits while the client reads slowly."""
+    """Where an answer goes. Nothing here waits but `drain`: a piece is taken at once,
+    and `is_slow` says when the client should be waited for.
+    """
 
     @property
     def started(self) -> bool:
@@ -76,19 +74,24 @@ class Sink(Protocol):
         """The client left."""
         ...
 
-    async def start(self, status: int, headers: Headers) -> None:
+    @property
+    def is_slow(self) -> bool:
+        """The client reads more slowly than it is written to."""
+        ...
+
+    def drain(self) -> Awaitable[None]:
+        """Wait until the client has read some of what was written."""
+        ...
+
+    def start(self, status: int, headers: Headers) -> None:
         """Send the head."""
         ...
 
-    async def write(self, data: bytes) -> None:
+    def write(self, data: bytes) -> None:
         """Send a piece of the body, at once."""
         ...
 
-    def nudge(self, data: bytes) -> bool:
-        """Send a piece at once if the client is reading; never waits. False: not sent."""
-        ...
-
-    async def finish(self, data: bytes = b"") -> None:
+    def finish(self, data: bytes = b"") -> None:
         """Send the last piece and end the answer properly."""
         ...
 

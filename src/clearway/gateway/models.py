@@ -83,8 +83,8 @@ class ModelList:
         await walk.exchange.committed()
         exchange_id = (EXCHANGE_HEADER, walk.exchange.id.encode())
         length = (b"content-length", b"%d" % len(body))
-        await walk.sink.start(_OK, [(b"content-type", b"application/json"), length, exchange_id])
-        await walk.sink.finish(body)
+        walk.sink.start(_OK, [(b"content-type", b"application/json"), length, exchange_id])
+        walk.sink.finish(body)
 
     def _may(self, key: Key, name: str) -> bool:
         return isinstance(policy.may(key, models=(name, self._router.aliases.get(name))), policy.Allow)

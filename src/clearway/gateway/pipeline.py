@@ -16,7 +16,7 @@ from clearway.core.ids import IdMaker
 from clearway.gateway.admit import Walk, admit
 from clearway.gateway.authenticate import Caller, authenticate
 from clearway.gateway.bookkeeping import Books, Exchange
-from clearway.gateway.call import Call, ClientGone, Sink
+from clearway.gateway.call import Call, Sink
 from clearway.gateway.decode import Asked, decode
 from clearway.gateway.headers import was_forwarded
 from clearway.gateway.models import ModelList
@@ -71,21 +71,19 @@ class Gateway:
                 raise  # a stranger, of whom nothing is kept
             except GatewayError as error:
                 exchange = self._admit(exchange_id, call, caller, None)
-                await self._refuse(exchange, error, exchange_id, sink)
+                self._refuse(exchange, error, exchange_id, sink)
                 return
             exchange = self._admit(exchange_id, call, caller, asked)
             await self._walk(Walk(exchange, call, caller, asked, sink), upstreams)
         except GatewayError as error:
-            await self._refuse(exchange, error, exchange_id, sink)
-        except ClientGone:
-            _settle(exchange, "client_closed")
+            self._refuse(exchange, error, exchange_id, sink)
         except asyncio.CancelledError:
             _settle(exchange, "client_closed" if sink.gone else "interrupted")
             raise
         except Exception:  # the boundary: one exchange fails, the process goes on
             log.exception("exchange_failed", exchange_id=exchange_id)
             hint = f"the gateway's log has more under {exchange_id}"
-            await self._refuse(exchange, GatewayError("something went wrong here", hint=hint), exchange_id, sink)
+            self._refuse(exchange, GatewayError("something went wrong here", hint=hint), exchange_id, sink)
 
     def _authenticate(self, call: Call) -> Caller:
         required = self._settings.key_required or was_forwarded(call.headers)
@@ -109,17 +107,17 @@ class Gateway:
             await self._sender.send(walk, targets)
 
     @staticmethod
-    async def _refuse(exchange: Exchange | None, error: GatewayError, exchange_id: str, sink: Sink) -> None:
+    def _refuse(exchange: Exchange | None, error: GatewayError, exchange_id: str, sink: Sink) -> None:
         if exchange is not None:
             exchange.settle(outcome_of(error), error, status=None if sink.started else error.status)
         if isinstance(error, NotAuthenticated):
             log.info("not_authenticated", reason=error.code, exchange_id=exchange_id)
         if not sink.started:
             status, headers, body = render(error, exchange_id)
-            await sink.start(status, [*headers, (EXCHANGE_HEADER, exchange_id.encode())])
-            await sink.finish(body)
+            sink.start(status, [*headers, (EXCHANGE_HEADER, exchange_id.encode())])
+            sink.finish(body)
         elif isinstance(error, LimitExceeded):
-            await sink.finish(b"event: error\ndata: " + render(error, exchange_id)[2] + b"\n\n")
+            sink.finish(b"event: error\ndata: " + render(error, exchange_id)[2] + b"\n\n")
         else:
             # Claude Code retries a cut stream cleanly; after an error event it asks
             # again without streaming and pays twice (measured with 2.1.329).

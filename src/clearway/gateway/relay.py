@@ -1,8 +1,9 @@
 """Bytes from the upstream to the client, as they come, with a watch beside them.
 
-Never in the way: a watch that fails is dropped and the relay goes on. Back-pressure
-is end to end: while the client does not read, `sink.write` waits, `reply.read` is
-not called, and the upstream's socket is not read.
+Never in the way: a watch that fails is dropped and the relay goes on. A reply that
+can pours its pieces straight from the network's callback into the sink; no task
+wakes for them. Back-pressure is end to end: while the client does not read, nothing
+is taken from the reply, and the upstream's socket is not read.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from clearway.core.exchange import Endpoint, Outcome
 from clearway.gateway.bookkeeping import Attempt, Exchange
 from clearway.gateway.call import Sink
 from clearway.gateway.headers import first, returned
-from clearway.upstreams.protocol import Headers, Reply
+from clearway.upstreams.protocol import Headers, Pour, Reply
 from clearway.wire.encoding import Inflater
 from clearway.wire.messages.watch import BODY_LIMIT, PING, BodyWatch, NoWatch, StreamWatch, Watch
 
@@ -49,6 +50,9 @@ class Relay:
         self._sink = sink
         self._heartbeat_s = heartbeat_s
         self._inflater: Inflater | None = None
+        self._beat: _Heartbeat | None = None
+        self._held: bytes | None = None
+        self._failure: GatewayError | None = None
 
     async def run(self, reply: Reply) -> None:
         """Relay the whole answer; settled before its last bytes go out.
@@ -66,16 +70,16 @@ class Relay:
         self._set_watch(reply.headers)
         headers = returned(reply.headers, everything=pays == "client")
         headers.append((EXCHANGE_HEADER, self._exchange.id.encode()))
-        await self._sink.start(reply.status, headers)
+        self._sink.start(reply.status, headers)
         # Not inside a compressed stream, and not where the length was told.
         is_open = first(reply.headers, b"content-length") is None and self._inflater is None
         beats = is_open and isinstance(attempt.watch, StreamWatch)
-        beat = _Heartbeat(attempt, self._sink, self._heartbeat_s) if beats else None
+        self._beat = _Heartbeat(attempt, self._sink, self._heartbeat_s) if beats else None
         try:
-            await self._pump(reply, beat)
+            await self._pump(reply)
         finally:
-            if beat is not None:
-                beat.stop()
+            if self._beat is not None:
+                self._beat.stop()
 
     def _refused(self, status: int) -> UpstreamRefusedUs:
         name = self._attempt.target.upstream.name
@@ -97,25 +101,22 @@ class Relay:
             log.warning("answer_not_metered", reason="content-type", exchange_id=self._exchange.id)
         self._attempt.watch = watch
 
-    async def _pump(self, reply: Reply, beat: "_Heartbeat | None") -> None:
+    async def _pump(self, reply: Reply) -> None:
         sink = self._sink
+        pour: Pour | None = getattr(reply, "pour", None)
+        last = b""
         try:
-            chunk = b""
             while not reply.ended:
+                if pour is not None and not await pour(self._pass):
+                    await self._go_on()
+                    continue
                 chunk = await reply.read()
                 self._look(chunk)
                 if reply.ended:
-                    break
-                if self._attempt.watch.whole and not self._exchange.settled:
-                    await self._settle()
-                if chunk:
-                    if beat is not None:
-                        beat.is_held = True
-                    await sink.write(chunk)
-                    # The end may have come meanwhile, with nothing more to write.
-                    chunk = b""
-                    if beat is not None:
-                        beat.wrote()
+                    last = chunk
+                elif chunk:
+                    self._held = chunk
+                    await self._go_on()
         except UpstreamProtocolError:
             if self._exchange.settled:
                 # All that counts had passed; still, what was cut is cut.
@@ -123,10 +124,42 @@ class Relay:
                 return
             raise
         if self._is_short():
-            await sink.write(chunk)
+            sink.write(last)
             raise UpstreamProtocolError("the stream ended without its message_stop")
         await self._settle()
-        await sink.finish(chunk)
+        sink.finish(last)
+
+    def _pass(self, chunk: bytes) -> bool:
+        """Take a piece that is not the last; False: look at `_go_on` before the next."""
+        try:
+            self._look(chunk)
+        except GatewayError as error:
+            self._failure = error
+            return False
+        if self._attempt.watch.whole and not self._exchange.settled:
+            self._held = chunk
+            return False
+        self._sink.write(chunk)
+        if self._beat is not None:
+            self._beat.wrote()
+        return not self._sink.is_slow
+
+    async def _go_on(self) -> None:
+        """Do what cannot be done while a piece is passed: wait."""
+        if self._failure is not None:
+            raise self._failure
+        sink, beat = self._sink, self._beat
+        chunk, self._held = self._held, None
+        if chunk is not None:
+            if self._attempt.watch.whole and not self._exchange.settled:
+                if beat is not None:
+                    beat.is_held = True
+                await self._settle()
+            sink.write(chunk)
+            if beat is not None:
+                beat.wrote()
+        if sink.is_slow:
+            await sink.drain()
 
     def _look(self, chunk: bytes) -> None:
         attempt = self._attempt
@@ -188,8 +221,10 @@ class _Heartbeat:
         due = self._last + self._wait_s
         if self._loop.time() >= due:
             # Between events only; a client that reads slowly is not silent.
-            if self._attempt.watch.at_boundary and not self._attempt.ended and not self.is_held:
-                self._sink.nudge(PING)
+            # Nor is one whose piece is held back until its exchange is durable.
+            between = self._attempt.watch.at_boundary and not self._attempt.ended and not self.is_held
+            if between and not self._sink.is_slow and not self._sink.gone:
+                self._sink.write(PING)
             self._last = self._loop.time()
             due = self._last + self._wait_s
         self._timer = self._loop.call_at(due, self._ring)

@@ -3,56 +3,44 @@
 Owns how records about one exchange fold into its newest state, and how a fold
 is written: whatever the batching, the rows end up as if each record had been
 applied alone. A batch may be applied twice: nothing is counted or added up.
-Used by ledger/writer.
+
+New rows go as statements of many rows: each statement is one step of the driver,
+and between two steps it lets go of the interpreter's lock, which the event loop
+takes and keeps. Used by ledger/writer.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from operator import itemgetter
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, Dialect, Insert, Table, Update, and_, bindparam, or_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from clearway.core.exchange import Admission, AttemptEnd, AttemptStart, Measure, Progress, Record, Settlement
+from clearway.core.exchange import Admission, AttemptEnd, AttemptStart, Progress, Record, Settlement
 from clearway.ledger.rows import (
-    Columns,
-    admission_columns,
-    end_columns,
-    measure_columns,
-    settlement_columns,
-    start_columns,
+    ADMITTED,
+    ENDED,
+    MEASURED,
+    SETTLED,
+    STARTED,
+    Row,
+    admission_row,
+    end_row,
+    measure_row,
+    settlement_row,
+    start_row,
 )
 from clearway.ledger.schema import attempts, exchanges
 
 _Shape = Literal["admit", "admit_settled", "settle", "begin", "begin_seen", "begin_ended", "note", "end"]
-"""Rows of one shape have the same columns, as `executemany` needs."""
-_Values = Callable[[Columns], tuple[object, ...]]
-_ADMITTED = (
-    "id",
-    "instance_id",
-    "admitted_us",
-    "wire",
-    "endpoint",
-    "method",
-    "path",
-    "key_id",
-    "client_credential",
-    "run_id",
-    "session_id",
-    "agent_id",
-    "parent_agent_id",
-    "client_name",
-    "client_version",
-    "client_request_id",
-    "request_model",
-    "stream",
-    "request_bytes",
-)
-_STARTED = ("exchange_id", "number", "upstream", "kind", "model", "started_us")
-_SEEN = tuple(measure_columns(Measure()))
-_ENDED = (*_SEEN, "ended_us", "outcome", "swept")
-_SETTLED = (*_ENDED, "upstream", "kind", "attempts")
+"""Rows of one shape have the same columns."""
+_Rows = dict[_Shape, list[Row]]
+_SIZES = (32, 16, 8, 4, 2, 1)
+"""Rows in one statement, so that a few statements serve every batch."""
+_ONE_ROW = re.compile(r"(INSERT .* VALUES )(\(.*\))( ON CONFLICT .*)", re.DOTALL)
 
 
 class AttemptChange:
@@ -83,25 +71,55 @@ Changes = dict[str, Change]
 
 def fold(changes: Changes, record: Record) -> None:
     """Add one record; what comes first stands, but for `Progress`, where the last does."""
-    exchange_id = record.id if isinstance(record, Admission) else record.exchange_id
+    _FOLDS[type(record)](changes, record)
+
+
+def _change(changes: Changes, exchange_id: str) -> Change:
     change = changes.get(exchange_id)
     if change is None:
         change = changes[exchange_id] = Change()
-    if isinstance(record, Admission):
-        change.admission = change.admission or record
-        return
-    if isinstance(record, Settlement):
-        change.settlement = change.settlement or record
-        return
-    attempt = change.attempts.get(record.number)
+    return change
+
+
+def _attempt(changes: Changes, exchange_id: str, number: int) -> AttemptChange:
+    tries = _change(changes, exchange_id).attempts
+    attempt = tries.get(number)
     if attempt is None:
-        attempt = change.attempts[record.number] = AttemptChange()
-    if isinstance(record, Progress):
-        attempt.progress = record
-    elif isinstance(record, AttemptEnd):
-        attempt.end = attempt.end or record
-    else:
-        attempt.start = attempt.start or record
+        attempt = tries[number] = AttemptChange()
+    return attempt
+
+
+def _fold_admission(changes: Changes, record: Admission) -> None:
+    change = _change(changes, record.id)
+    change.admission = change.admission or record
+
+
+def _fold_settlement(changes: Changes, record: Settlement) -> None:
+    change = _change(changes, record.exchange_id)
+    change.settlement = change.settlement or record
+
+
+def _fold_start(changes: Changes, record: AttemptStart) -> None:
+    attempt = _attempt(changes, record.exchange_id, record.number)
+    attempt.start = attempt.start or record
+
+
+def _fold_progress(changes: Changes, record: Progress) -> None:
+    _attempt(changes, record.exchange_id, record.number).progress = record
+
+
+def _fold_end(changes: Changes, record: AttemptEnd) -> None:
+    attempt = _attempt(changes, record.exchange_id, record.number)
+    attempt.end = attempt.end or record
+
+
+_FOLDS: Mapping[type[Record], Callable[[Changes, Any], None]] = {
+    Admission: _fold_admission,
+    AttemptStart: _fold_start,
+    Progress: _fold_progress,
+    AttemptEnd: _fold_end,
+    Settlement: _fold_settlement,
+}
 
 
 class BatchWriter:
@@ -119,74 +137,114 @@ class BatchWriter:
         this_attempt = and_(
             attempts.c.exchange_id == bindparam("at_exchange_id"), attempts.c.number == bindparam("at_number")
         )
+        at_attempt = ("at_exchange_id", "at_number")
         # What is settled stays settled; only the sweep's guess gives way to the truth.
-        statements: dict[_Shape, tuple[Insert | Update, tuple[str, ...]]] = {
-            "admit": (_insert_new(dialect, exchanges), _ADMITTED),
-            "admit_settled": (
-                _insert_or_close(dialect, exchanges, _SETTLED, open_exchange),
-                (*_ADMITTED, *_SETTLED),
-            ),
-            "settle": (update(exchanges).where(this_exchange, open_exchange), _SETTLED),
-            "begin": (_insert_new(dialect, attempts), _STARTED),
-            "begin_seen": (_insert_or_close(dialect, attempts, _SEEN, unseen_end), (*_STARTED, *_SEEN)),
-            "begin_ended": (_insert_or_close(dialect, attempts, _ENDED, open_attempt), (*_STARTED, *_ENDED)),
-            "note": (update(attempts).where(this_attempt, unseen_end), _SEEN),
-            "end": (update(attempts).where(this_attempt, open_attempt), _ENDED),
+        self._statements: dict[_Shape, _Insertion | _Alteration] = {
+            "admit": _Insertion(dialect, exchanges, ADMITTED),
+            "admit_settled": _Insertion(dialect, exchanges, (*ADMITTED, *SETTLED), SETTLED, open_exchange),
+            "settle": _Alteration(dialect, update(exchanges).where(this_exchange, open_exchange), (*SETTLED, "at_id")),
+            "begin": _Insertion(dialect, attempts, STARTED),
+            "begin_seen": _Insertion(dialect, attempts, (*STARTED, *MEASURED), MEASURED, unseen_end),
+            "begin_ended": _Insertion(dialect, attempts, (*STARTED, *ENDED), ENDED, open_attempt),
+            "note": _Alteration(dialect, update(attempts).where(this_attempt, unseen_end), (*MEASURED, *at_attempt)),
+            "end": _Alteration(dialect, update(attempts).where(this_attempt, open_attempt), (*ENDED, *at_attempt)),
         }
-        self._spoken = {shape: _spoken(dialect, *statement) for shape, statement in statements.items()}
 
     def apply(self, connection: Connection, changes: Mapping[str, Change]) -> None:
         """Write the fold inside the caller's transaction."""
-        rows: dict[_Shape, list[Columns]] = {shape: [] for shape in self._spoken}
+        rows: _Rows = {shape: [] for shape in self._statements}
         for exchange_id, change in changes.items():
-            _exchange_row(rows, exchange_id, change)
+            _add_exchange(rows, exchange_id, change)
             for attempt in change.attempts.values():
-                _attempt_row(rows, attempt)
-        for shape, (statement, values) in self._spoken.items():
+                _add_attempt(rows, attempt)
+        for shape, statement in self._statements.items():
             if batch := rows[shape]:
-                # Straight to the driver's `executemany`: half the time of `connection.execute`.
-                connection.exec_driver_sql(statement, [values(row) for row in batch])
+                statement.run(connection, batch)
 
 
-def _spoken(dialect: Dialect, statement: Insert | Update, names: tuple[str, ...]) -> tuple[str, _Values]:
-    """The statement as the driver takes it, and what brings a row's values into its order."""
+class _Insertion:
+    """New rows; one that is there already stays, or is closed as an update would.
+
+    Args:
+        dialect: How the database is spoken to.
+        table: Where they go.
+        names: The columns of a row, in its order.
+        closing: Those that are set where the row is there already; none: it stays.
+        guard: The state in which it may be closed.
+    """
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        table: Table,
+        names: Sequence[str],
+        closing: Iterable[str] = (),
+        guard: ColumnElement[bool] | None = None,
+    ) -> None:
+        insert = (postgresql.insert if dialect.name == "postgresql" else sqlite.insert)(table)
+        if guard is None:
+            insert = insert.on_conflict_do_nothing()
+        else:
+            changed = {name: insert.excluded[name] for name in closing}
+            insert = insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=changed, where=guard)
+        text, self._ordered = _spoken(dialect, insert, names)
+        parts = _ONE_ROW.fullmatch(text)
+        if parts is None:
+            raise TypeError("an INSERT is not written as it was")
+        self._texts = {size: parts[1] + ", ".join([parts[2]] * size) + parts[3] for size in _SIZES}
+
+    def run(self, connection: Connection, rows: list[Row]) -> None:
+        """Write the rows, as few statements."""
+        start = 0
+        for size in _SIZES:
+            while len(rows) - start >= size:
+                values = tuple(chain.from_iterable(map(self._ordered, rows[start : start + size])))
+                connection.exec_driver_sql(self._texts[size], values)
+                start += size
+
+
+class _Alteration:
+    """Changes of rows that are there."""
+
+    def __init__(self, dialect: Dialect, statement: Update, names: Sequence[str]) -> None:
+        self._text, self._ordered = _spoken(dialect, statement, names)
+
+    def run(self, connection: Connection, rows: list[Row]) -> None:
+        """Write the changes."""
+        connection.exec_driver_sql(self._text, [self._ordered(row) for row in rows])
+
+
+def _spoken(dialect: Dialect, statement: Insert | Update, names: Sequence[str]) -> tuple[str, Callable[[Row], Row]]:
+    """The statement as the driver takes it, and what brings the values, given as `names`, into its order."""
     compiled = statement.compile(dialect=dialect, column_keys=names)
     if not isinstance(compiled, SQLCompiler) or compiled.positiontup is None:
         raise TypeError("ledger/database opens every engine with positional parameters")
-    return str(compiled), itemgetter(*compiled.positiontup)
+    places = {name: place for place, name in enumerate(names)}
+    return str(compiled), itemgetter(*(places[name] for name in compiled.positiontup))
 
 
-def _insert_new(dialect: Dialect, table: Table) -> Insert:
-    insert = postgresql.insert if dialect.name == "postgresql" else sqlite.insert
-    return insert(table).on_conflict_do_nothing()
-
-
-def _insert_or_close(dialect: Dialect, table: Table, names: Iterable[str], guard: ColumnElement[bool]) -> Insert:
-    """Insert the row; where it is there already, set `names` as an update would."""
-    insert = (postgresql.insert if dialect.name == "postgresql" else sqlite.insert)(table)
-    changed = {name: insert.excluded[name] for name in names}
-    return insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=changed, where=guard)
-
-
-def _exchange_row(rows: dict[_Shape, list[Columns]], exchange_id: str, change: Change) -> None:
-    if change.settlement is None:
-        if change.admission is not None:
-            rows["admit"].append(admission_columns(change.admission))
-    elif change.admission is None:
-        rows["settle"].append(settlement_columns(change.settlement) | {"at_id": exchange_id})
+def _add_exchange(rows: _Rows, exchange_id: str, change: Change) -> None:
+    admission, settlement = change.admission, change.settlement
+    if settlement is None:
+        if admission is not None:
+            rows["admit"].append(admission_row(admission))
+    elif admission is None:
+        rows["settle"].append((*settlement_row(settlement), exchange_id))
     else:
-        rows["admit_settled"].append(admission_columns(change.admission) | settlement_columns(change.settlement))
+        rows["admit_settled"].append(admission_row(admission) + settlement_row(settlement))
 
 
-def _attempt_row(rows: dict[_Shape, list[Columns]], attempt: AttemptChange) -> None:
-    start, seen = attempt.start, attempt.end or attempt.progress
-    if seen is None:
+def _add_attempt(rows: _Rows, attempt: AttemptChange) -> None:
+    start, progress, end = attempt.start, attempt.progress, attempt.end
+    if end is not None:
         if start is not None:
-            rows["begin"].append(start_columns(start))
-        return
-    columns = end_columns(seen) if isinstance(seen, AttemptEnd) else measure_columns(seen.measure)
-    if start is not None:
-        rows["begin_ended" if attempt.end else "begin_seen"].append(start_columns(start) | columns)
-    else:
-        at: Columns = {"at_exchange_id": seen.exchange_id, "at_number": seen.number}
-        rows["end" if attempt.end else "note"].append(columns | at)
+            rows["begin_ended"].append(start_row(start) + end_row(end))
+        else:
+            rows["end"].append((*end_row(end), end.exchange_id, end.number))
+    elif progress is not None:
+        if start is not None:
+            rows["begin_seen"].append(start_row(start) + measure_row(progress.measure))
+        else:
+            rows["note"].append((*measure_row(progress.measure), progress.exchange_id, progress.number))
+    elif start is not None:
+        rows["begin"].append(start_row(start))

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import structlog
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError, StatementError
 
-from clearway.ledger.backlog import Backlog
+from clearway.ledger.backlog import Backlog, Batch
 from clearway.ledger.batch import BatchWriter, Changes
 from clearway.ledger.database import Database, unusable
 from clearway.ledger.duties import IDLE_S, Duties
@@ -22,39 +22,38 @@ _BACK_OFF_S = (0.05, 0.1, 0.2, 0.5, 1.0)
 
 
 class Committer:
-    """Empties the backlog until it is closed.
+    """Writes batch after batch until the last.
 
     Args:
         database: Of the ledger.
         backlog: Where the batches come from.
         duties: What else the thread does, between batches.
-        on_commit: Called on the thread after each batch.
+        on_commit: Called on the thread with each batch that is written.
     """
 
-    def __init__(self, database: Database, backlog: Backlog, duties: Duties, on_commit: Callable[[], None]) -> None:
+    def __init__(
+        self, database: Database, backlog: Backlog, duties: Duties, on_commit: Callable[[Batch], None]
+    ) -> None:
         self._database = database
         self._batches = BatchWriter(database.dialect)
         self._backlog = backlog
         self._duties = duties
         self._on_commit = on_commit
-        self.committed = 0
-        """Everything up to this place is durable."""
         self.is_healthy = True
         """False since a try has failed and until one succeeds."""
         self.refused = 0
         """Exchanges that the database would never take; each was logged. 0, but for a defect."""
 
     def run(self) -> None:
-        """The thread's life; ends when the backlog is closed and empty, or its time is over."""
+        """The thread's life; ends after the last batch, or when the time for it is over."""
         is_last = False
         while not is_last:
             batch = self._backlog.take(IDLE_S)
-            is_last = batch.is_last
-            if batch.changes and not self._write(batch.changes):
-                return
-            self._backlog.done()
-            self.committed = batch.place
-            self._on_commit()
+            if batch is not None:
+                is_last = batch.is_last
+                if batch.changes and not self._write(batch.changes):
+                    return
+                self._on_commit(batch)
             if not is_last:
                 self._duties.attend()
         self._duties.retire()

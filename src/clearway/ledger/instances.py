@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import Connection, RowMapping, and_, bindparam, insert, or_, select, update
 
 from clearway.core.exchange import Measure
-from clearway.ledger.rows import measure_columns
+from clearway.ledger.rows import MEASURED, measure_row, named
 from clearway.ledger.schema import attempts, exchanges, instances
 
 RENEW_S = 10.0
@@ -23,7 +23,7 @@ LEASE_S = 30.0
 may differ by the rest, 20 s; a gateway that was swept in error writes the truth
 over the sweep's guess when the exchange ends."""
 
-_MEASURE = tuple(measure_columns(Measure()))
+_UNMEASURED = named(MEASURED, measure_row(Measure()))
 _CHUNK = 500
 
 
@@ -121,12 +121,12 @@ def _ended_exchange(exchange: RowMapping, tries: Sequence[RowMapping], ended_us:
         "upstream": None,
         "kind": None,
     }
-    columns.update(measure_columns(Measure()))
+    columns.update(_UNMEASURED)
     if tries:
         # As a settlement would: the measure of the last attempt, with durations from
         # admission. One that was begun after usage was seen must not hide that usage.
         last = next((attempt for attempt in reversed(tries) if attempt["input_tokens"] is not None), tries[-1])
-        columns |= {name: last[name] for name in ("upstream", "kind", *_MEASURE)}
+        columns |= {name: last[name] for name in ("upstream", "kind", *MEASURED)}
         before_us = _int(last["started_us"]) - _int(exchange["admitted_us"])
         for name in ("first_byte_us", "first_token_us"):
             if last[name] is not None:

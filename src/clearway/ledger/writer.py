@@ -1,9 +1,11 @@
 """The journal: what the walk tells, written by one thread in batches.
 
 Owns the loop's side: calls return at once, and whoever must know that something
-is durable waits here. The thread (ledger/committer) collects for 5 ms, or writes
-at once when somebody waits, and commits everything since the last time as one
-transaction. Used by gateway/bookkeeping, made by compose.
+is durable waits here. What is told is folded here and handed to the thread
+(ledger/committer), one batch at a time: 5 ms after the first record at the latest,
+or as soon as somebody waits. Under load that waits for 2 ms more, so that a batch
+serves many: waking the thread and committing cost as much as writing dozens of rows.
+Used by gateway/bookkeeping, made by compose.
 """
 
 import asyncio
@@ -16,8 +18,9 @@ import structlog
 
 from clearway.core.clock import Clock
 from clearway.core.errors import LedgerUnavailable, Overloaded
-from clearway.core.exchange import Admission, AttemptEnd, AttemptStart, Progress, Settlement
-from clearway.ledger.backlog import Backlog
+from clearway.core.exchange import Admission, AttemptEnd, AttemptStart, Progress, Record, Settlement
+from clearway.ledger.backlog import Backlog, Batch
+from clearway.ledger.batch import Changes, fold
 from clearway.ledger.committer import Committer
 from clearway.ledger.duties import Duties
 from clearway.ledger.instances import Instance
@@ -28,6 +31,12 @@ log = structlog.get_logger()
 
 _PATIENCE_S = 2.0
 """How long `committed` waits at most: a client waits with it."""
+_COLLECT_S = 0.005
+"""A record waits at most so long to be handed over."""
+_GATHER_S = 0.002
+"""The same under load, where somebody waits for it."""
+_FEW = 2
+"""Exchanges in the batch before: more are load."""
 
 
 class Writer:
@@ -49,10 +58,18 @@ class Writer:
     ) -> None:
         self._backlog = Backlog()
         self._duties = Duties(store.database, instance, clock, keys)
-        self._committer = Committer(store.database, self._backlog, self._duties, self._wake_loop)
+        self._committer = Committer(store.database, self._backlog, self._duties, self._written_on_thread)
         self._capacity = capacity
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._changes: Changes = {}
+        self._place = 0
+        self._committed = 0
+        self._in_hand: list[Batch] = []
+        self._in_hand_size = 0
+        self._last_size = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_hurried = False
         self._waiters: list[tuple[int, int, asyncio.Future[bool]]] = []
         self._serial = itertools.count()
 
@@ -72,10 +89,11 @@ class Writer:
         thread, self._thread = self._thread, None
         if thread is None:
             return True
+        self._hand_over(is_last=True)
         self._backlog.close(timeout_s)
         # The rest is for a try that is under way when the time is over.
         await asyncio.to_thread(thread.join, timeout_s + 2.0)
-        if left := self._backlog.size:
+        if left := self.waiting:
             log.error("exchanges_not_recorded", exchanges=left)
         return not left
 
@@ -94,7 +112,7 @@ class Writer:
     @property
     def waiting(self) -> int:
         """Exchanges with records that are not yet written."""
-        return self._backlog.size
+        return len(self._changes) + self._in_hand_size
 
     @property
     def refused(self) -> int:
@@ -115,60 +133,99 @@ class Writer:
         """
         if self._thread is None:
             raise LedgerUnavailable("the ledger is closed", retry_after_s=5)
-        if self._backlog.size >= self._capacity:
+        if len(self._changes) + self._in_hand_size >= self._capacity:
             raise Overloaded("too many exchanges wait to be recorded", retry_after_s=1)
-        return self._backlog.put(admission)
+        return self._put(admission)
 
     def begin(self, start: AttemptStart) -> None:
         """Note that a try begins."""
-        self._backlog.put(start)
+        self._put(start)
 
     def progress(self, progress: Progress) -> None:
         """Note what was seen so far of a running try."""
-        self._backlog.put(progress)
+        self._put(progress)
 
     def end(self, end: AttemptEnd) -> None:
         """Note that a try is over."""
-        self._backlog.put(end)
+        self._put(end)
 
     def settle(self, settlement: Settlement) -> None:
         """Note that an exchange is over; called once for each admission."""
-        self._backlog.put(settlement)
+        self._put(settlement)
 
     async def committed(self, place: int) -> bool:
         """Wait until everything up to `place` is durable; False: not within 2 s."""
-        return await self._wait(place, _PATIENCE_S)
+        return place <= self._committed or await self._wait(place, _PATIENCE_S)
 
     async def flush(self, timeout_s: float = 10.0) -> bool:
         """Wait until everything noted so far is durable; False: not in time."""
-        return await self._wait(self._backlog.place, timeout_s)
+        return self._place <= self._committed or await self._wait(self._place, timeout_s)
+
+    def _put(self, record: Record) -> int:
+        fold(self._changes, record)
+        self._place += 1
+        if self._timer is None and not self._in_hand:
+            self._hand_over_in(_COLLECT_S)
+        return self._place
 
     async def _wait(self, place: int, timeout_s: float) -> bool:
-        if place <= self._committer.committed:
-            return True
         loop = self._loop or asyncio.get_running_loop()
         waiter: asyncio.Future[bool] = loop.create_future()
         heapq.heappush(self._waiters, (place, next(self._serial), waiter))
+        if not self._is_hurried:
+            self._is_hurried = True
+            if not self._in_hand:
+                self._hurry()
         # A plain timer: once for every exchange, `asyncio.timeout` costs four times as much.
         timer = loop.call_later(timeout_s, _give_up, waiter)
-        self._backlog.hurry()
         try:
             return await waiter
         finally:
             timer.cancel()
 
-    def _wake_loop(self) -> None:
-        """On the thread, once per batch. A waiter that comes right after this look has hurried the next one."""
-        loop = self._loop
-        if self._waiters and loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self._answer)
+    def _hurry(self) -> None:
+        self._hand_over_in(_GATHER_S if self._last_size > _FEW else 0.0)
 
-    def _answer(self) -> None:
-        """On the loop: tell everybody whose place is durable."""
-        while self._waiters and self._waiters[0][0] <= self._committer.committed:
+    def _hand_over_in(self, wait_s: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._loop is not None and self._thread is not None:
+            self._timer = self._loop.call_later(wait_s, self._hand_over)
+
+    def _hand_over(self, *, is_last: bool = False) -> None:
+        """Give the thread what has come together."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        batch = Batch(self._changes, self._place, is_last)
+        self._changes = {}
+        self._is_hurried = False
+        self._last_size = len(batch.changes)
+        self._in_hand_size += self._last_size
+        self._in_hand.append(batch)
+        self._backlog.put(batch)
+
+    def _written_on_thread(self, batch: Batch) -> None:
+        """On the thread, once per batch."""
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._written, batch)
+
+    def _written(self, batch: Batch) -> None:
+        """On the loop: tell everybody whose place is durable, and go on."""
+        self._in_hand.remove(batch)
+        self._in_hand_size -= len(batch.changes)
+        self._committed = batch.place
+        while self._waiters and self._waiters[0][0] <= self._committed:
             waiter = heapq.heappop(self._waiters)[2]
             if not waiter.done():
                 waiter.set_result(True)
+        if self._in_hand or not (self._changes or self._waiters):
+            return
+        if self._is_hurried:
+            self._hurry()
+        else:
+            self._hand_over_in(_COLLECT_S)
 
 
 def _give_up(waiter: "asyncio.Future[bool]") -> None:

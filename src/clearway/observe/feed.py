@@ -14,7 +14,7 @@ import msgspec
 
 from clearway.core.exchange import Admission, Settlement
 from clearway.ledger.protocol import ExchangeRow
-from clearway.ledger.rows import admission_columns, settlement_columns
+from clearway.ledger.rows import ADMITTED, SETTLED, admission_row, named, settlement_row
 from clearway.observe.protocol import Update, What
 
 _QUEUE = 1000
@@ -96,8 +96,8 @@ class LiveFeed:
 
 def _row(admission: Admission, settlement: Settlement | None = None) -> ExchangeRow:
     """The row as the ledger will keep it."""
-    columns: dict[str, object] = {**admission_columns(admission), "key_name": admission.key_name}
+    columns: dict[str, object] = {**named(ADMITTED, admission_row(admission)), "key_name": admission.key_name}
     if settlement is not None:
-        columns |= settlement_columns(settlement)
+        columns |= named(SETTLED, settlement_row(settlement))
     columns.pop("swept", None)
     return msgspec.convert(columns, ExchangeRow)

@@ -1,60 +1,35 @@
-"""The door: one plain ASGI callable for everything a client may ask.
+"""The door: what a request is for.
 
-Order: Host, path, local answers, then the walk. The control socket's requests go
-to an application of their own and never meet these.
+Order: Host, path; then the walk, or an answer of our own. Requests for the walk
+become turns without ASGI; what is answered here, refusals included, is a plain ASGI
+application. The control socket's requests go to an application of their own and
+never meet these.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
-import msgspec
-import structlog
+from starlette.datastructures import MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
 
 from clearway.core.errors import BadRequest, GatewayError
-from clearway.core.exchange import Endpoint, Wire
-from clearway.server.body import BodyRoom, HeldBody, Receive
+from clearway.server.body import BodyRoom
 from clearway.server.guard import EXTENSION, Guard
 from clearway.server.hosts import Hosts
-from clearway.server.load import Walk
-from clearway.server.paths import Local, Place, place
-from clearway.server.sink import AsgiSink, Send
+from clearway.server.paths import Local, place
+from clearway.server.turn import Connection, Head, Turn, Walker
 from clearway.upstreams.protocol import Headers
 from clearway.wire.messages.errors import render
 
-log = structlog.get_logger()
-
 Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 _HOME = b"Clearway is running. Point your client's base URL at this address.\n"
-
-
-class AsgiCall(msgspec.Struct):
-    """One request, for the walk."""
-
-    wire: Wire
-    endpoint: Endpoint
-    method: str
-    path: str
-    target: bytes
-    headers: Headers
-    run_id: str | None
-    receive: Receive
-    held: HeldBody
-
-    def __repr__(self) -> str:
-        return f"AsgiCall({self.method} {self.endpoint})"
-
-    async def body(self) -> bytes | bytearray:
-        """Read the whole body."""
-        declared = None
-        for name, value in self.headers:
-            if name == b"content-length":
-                declared = int(value)
-            elif name == b"transfer-encoding":
-                return await self.held.read(self.receive, None)
-        return b"" if not declared else await self.held.read(self.receive, declared)
+_SHORT = 128
+# The same few paths come with every request.
+_place = lru_cache(maxsize=512)(place)
 
 
 class App:
@@ -71,7 +46,7 @@ class App:
 
     def __init__(
         self,
-        gateway: Walk,
+        gateway: Walker,
         hosts: Hosts,
         room: BodyRoom,
         control: Asgi,
@@ -85,8 +60,9 @@ class App:
         self._is_ready = is_ready
         route: Asgi = self._route
         self._answer = route
+        self._cors: CORSMiddleware | None = None
         if origins:
-            self._answer = CORSMiddleware(
+            self._answer = self._cors = CORSMiddleware(
                 route,
                 allow_origins=origins,
                 allow_methods=["GET", "POST"],
@@ -104,72 +80,62 @@ class App:
             # Before anything else, the preflights of CORS included.
             self._hosts.check(scope["headers"])
         except GatewayError as error:
-            await _answer(AsgiSink(send, connection), *render(error, "none"))
+            await _answer(send, *render(error, "none"))
             return
         await self._answer(scope, receive, send)
 
-    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
-        connection: Guard = scope["extensions"][EXTENSION]["connection"]
-        sink = AsgiSink(send, connection)
+    def turn(self, connection: Connection, head: Head) -> Turn | None:
+        """A turn for a request that is for the walk; None for the others, wrong ones included."""
+        path, _, query = head.target.partition(b"?")
+        try:
+            self._hosts.check(head.headers)
+            where = (_place if len(path) <= _SHORT else place)(head.method, path)
+        except GatewayError:
+            return None  # `__call__` says why
+        if where.endpoint is None:
+            return None
+        if where.run_id is not None or not query:
+            own = where.path.encode("latin-1")
+            head.target = own + b"?" + query if query else own
+        extra = () if self._cors is None else _cors_fields(self._cors, head.headers)
+        return Turn(connection, head, where, self._room, self._gateway, extra)
+
+    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  # ASGI's signature
         try:
             where = place(scope["method"], scope["raw_path"])
+            if where.local is None:
+                # A turn was refused for it: there is no other way here.
+                raise BadRequest("nothing is asked for")
+            await self._local(where.local, send)
         except GatewayError as error:
-            await _answer(sink, *render(error, "none"))
-            return
-        if where.local is not None:
-            await self._local(where.local, sink)
-        else:
-            await self._walk(where, scope, receive, sink, connection)
+            await _answer(send, *render(error, "none"))
 
-    async def _walk(self, where: Place, scope: Scope, receive: Receive, sink: AsgiSink, connection: Guard) -> None:
-        if where.endpoint is None:
-            raise BadRequest("nothing is asked for")
-        query: bytes = scope["query_string"]
-        path = where.path.encode("latin-1")
-        held = self._room.hold()
-        call = AsgiCall(
-            wire="messages",
-            endpoint=where.endpoint,
-            method=scope["method"],
-            path=where.path,
-            target=path + b"?" + query if query else path,
-            headers=scope["headers"],
-            run_id=where.run_id,
-            receive=receive,
-            held=held,
-        )
-        task = asyncio.current_task()
-
-        def gone() -> None:
-            sink.gone = True
-            if task is not None:
-                task.cancel()
-
-        connection.on_gone = gone
-        try:
-            await self._gateway.serve(call, sink)
-        except asyncio.CancelledError:
-            # The client left, or the time to drain is over: this task ends here.
-            if not sink.gone:
-                sink.cut()
-        finally:
-            if connection.on_gone is gone:
-                connection.on_gone = None
-            held.release()
-
-    async def _local(self, local: Local, sink: AsgiSink) -> None:
+    async def _local(self, local: Local, send: Send) -> None:
         match local:
             case "health" | "probe":
-                await _answer(sink, 200, [(b"content-type", b"application/json")], b'{"status":"ok"}')
+                await _answer(send, 200, [(b"content-type", b"application/json")], b'{"status":"ok"}')
             case "ready":
                 status, word = (200, b"ready") if self._is_ready() else (503, b"not ready")
-                await _answer(sink, status, [(b"content-type", b"application/json")], b'{"status":"%s"}' % word)
+                await _answer(send, status, [(b"content-type", b"application/json")], b'{"status":"%s"}' % word)
             case "home":
-                await _answer(sink, 200, [(b"content-type", b"text/plain; charset=utf-8")], _HOME)
+                await _answer(send, 200, [(b"content-type", b"text/plain; charset=utf-8")], _HOME)
 
 
-async def _answer(sink: AsgiSink, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+def _cors_fields(cors: CORSMiddleware, headers: Headers) -> Headers:
+    """What an answer must say so that a page of a configured origin may read it."""
+    origin = next((value.decode("latin-1") for name, value in headers if name == b"origin"), None)
+    if origin is None:
+        return ()
+    fields = MutableHeaders(raw=[])
+    fields.update(cors.simple_headers)
+    if cors.is_allowed_origin(origin):
+        cors.allow_explicit_origin(fields, origin)
+    return fields.raw
+
+
+async def _answer(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
     if not any(name == b"content-length" for name, _ in headers):
         headers = [*headers, (b"content-length", b"%d" % len(body))]
-    await sink.start(status, [*headers, (b"cache-control", b"no-store")])
-    await sink.finish(body)
+    headers.append((b"cache-control", b"no-store"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

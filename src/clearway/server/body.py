@@ -1,18 +1,29 @@
 """Reading request bodies, within bounds of size, time, number and sum.
 
-Growth: each body is held once; all bodies together hold at most `max_buffered`.
+Growth: each body is held once, in one buffer filled in place; all bodies together
+hold at most `max_buffered`. What comes before anybody reads is at most `_AHEAD`.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Protocol
 
-from clearway.core.errors import Overloaded, TooLarge, TooSlow
-from clearway.gateway.call import ClientGone
+from clearway.core.errors import GatewayError, Overloaded, TooLarge, TooSlow
 
-Receive = Callable[[], Awaitable[Any]]
 _BASE_S = 60.0
 _FLOOR_BYTES_PER_S = 1_000_000
+_AHEAD = 64 * 1024
+
+
+class Tap(Protocol):
+    """Where a body comes from."""
+
+    def pause_reading(self) -> None:
+        """Nothing more, for now."""
+        ...
+
+    def resume_reading(self) -> None:
+        """Go on."""
+        ...
 
 
 class BodyRoom:
@@ -26,10 +37,6 @@ class BodyRoom:
         """Bytes that are held or promised now."""
         self.reading = 0
         """Bodies that are being read now."""
-
-    def hold(self) -> "HeldBody":
-        """Room for one request's body, to be given back when its exchange is over."""
-        return HeldBody(self)
 
     def take(self, size: int) -> None:
         """Take room. Raises Overloaded where there is none."""
@@ -45,76 +52,113 @@ class BodyRoom:
 
 
 class HeldBody:
-    """One body and its share of the room."""
+    """One body and its share of the room, to be given back when its exchange is over.
 
-    __slots__ = ("_room", "_taken")
+    Args:
+        room: Where it is held.
+        tap: Paused while nobody reads.
+    """
 
-    def __init__(self, room: BodyRoom) -> None:
+    __slots__ = ("_declared", "_done", "_pieces", "_room", "_size", "_taken", "_tap", "_whole", "is_whole")
+
+    def __init__(self, room: BodyRoom, tap: Tap) -> None:
         self._room = room
+        self._tap = tap
         self._taken = 0
+        self._size = 0
+        self._pieces: list[bytes] = []
+        self._whole: bytearray | None = None
+        self._declared: int | None = None
+        self._done: asyncio.Future[None] | None = None
+        self.is_whole = False
+        """The last byte has come."""
 
-    async def read(self, receive: Receive, declared: int | None) -> bytes | bytearray:
-        """Read the whole body.
+    # What the connection calls.
+
+    def feed(self, piece: bytes) -> None:
+        """The next bytes; never more than were declared (the parser sees to that)."""
+        size = self._size
+        self._size = end = size + len(piece)
+        whole = self._whole
+        if whole is None:
+            self._pieces.append(piece)
+            if end > _AHEAD:
+                self._tap.pause_reading()
+        elif self._declared is not None:
+            whole[size:end] = piece
+        else:
+            self._extend(whole, piece)
+
+    def end(self) -> None:
+        """That was the last of it."""
+        self.is_whole = True
+        self._wake(None)
+
+    def _extend(self, whole: bytearray, piece: bytes) -> None:
+        try:
+            if len(whole) + len(piece) > self._room.max_body:
+                raise self._too_large()
+            self._take(len(piece))
+        except GatewayError as error:
+            self._tap.pause_reading()
+            self._wake(error)
+        else:
+            whole += piece
+
+    def _wake(self, error: GatewayError | None) -> None:
+        done = self._done
+        if done is not None and not done.done():
+            if error is None:
+                done.set_result(None)
+            else:
+                done.set_exception(error)
+
+    # What the walk calls.
+
+    async def read(self, declared: int | None) -> bytes | bytearray:
+        """Read the whole body; call it once.
 
         Args:
-            receive: The ASGI callable.
             declared: `content-length`; None where it is not told.
 
         Raises:
             TooLarge: Over `max_body`, declared or not.
             TooSlow: Slower than 60 s plus one second for each megabyte.
             Overloaded: No room.
-            ClientGone: The client left.
         """
-        room = self._room
-        if declared is not None and declared > room.max_body:
+        room, pieces = self._room, self._pieces
+        if (declared or self._size) > room.max_body:
             raise self._too_large()
-        self._take(declared or 0)
-        limit = declared if declared is not None else room.max_body
-        try:
-            # From the head on: a client that promises a body and sends nothing holds room, too.
-            async with asyncio.timeout(_BASE_S + limit / _FLOOR_BYTES_PER_S):
-                return await self._receive(receive, declared)
-        except TimeoutError:
-            raise TooSlow("the request body did not arrive in its time") from None
-
-    async def _receive(self, receive: Receive, declared: int | None) -> bytes | bytearray:
-        room = self._room
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGone
-        body: bytes = message["body"]
-        if not message["more_body"]:
-            if len(body) > room.max_body:
-                raise self._too_large()
-            self._take(len(body) - self._taken)
-            return body
+        self._take(max(declared or 0, self._size))
+        if self.is_whole:
+            self._pieces = []
+            return pieces[0] if len(pieces) == 1 else b"".join(pieces)
         room.enter()
         try:
-            return await self._collect(receive, body, declared)
+            return await self._collect(declared)
         finally:
             room.reading -= 1
 
-    async def _collect(self, receive: Receive, first: bytes, declared: int | None) -> bytearray:
+    async def _collect(self, declared: int | None) -> bytearray:
+        loop = asyncio.get_running_loop()
         # One buffer, filled in place: joining pieces would hold the body twice.
-        whole = bytearray(declared or 0)
-        size, piece, more = 0, first, True
-        while True:
-            end = size + len(piece)
-            if declared is None:
-                if end > self._room.max_body:
-                    raise self._too_large()
-                self._take(len(piece))
-                whole += piece
-            else:
-                whole[size:end] = piece
-            size = end
-            if not more:
-                break
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise ClientGone
-            piece, more = message["body"], message["more_body"]
+        self._whole = whole = bytearray(declared or 0)
+        self._declared = declared
+        start = 0
+        for piece in self._pieces:
+            whole[start : start + len(piece)] = piece
+            start += len(piece)
+        self._pieces.clear()
+        self._done = loop.create_future()
+        limit = declared if declared is not None else self._room.max_body
+        slow = TooSlow("the request body did not arrive in its time")
+        # From the head on: a client that promises a body and sends nothing holds room, too.
+        timer = loop.call_later(_BASE_S + limit / _FLOOR_BYTES_PER_S, self._wake, slow)
+        self._tap.resume_reading()
+        try:
+            await self._done
+        finally:
+            timer.cancel()
         return whole
 
     def _take(self, size: int) -> None:

@@ -3,19 +3,21 @@
 One subclass of `HttpToolsProtocol` (uvicorn's documented `http=` parameter),
 contract-tested; the uvicorn range is pinned. It adds: limits on heads (bytes,
 fields, target, time), exactly one `Host`, only origin-form targets, no upgrades,
-our own error bodies, and a word to the walk when the client leaves.
+our own error bodies, and a word to the walk when the client leaves. Requests for
+the walk become a `Turn` (server/turn) and never see ASGI; the others go uvicorn's way.
 
 Growth: a few numbers and one timer for each connection.
 """
 
 import asyncio
 import socket
-from collections.abc import Callable
 from typing import Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from clearway.core.errors import BadRequest, ClientError, GatewayError, HeadTooLarge, Overloaded, TooSlow
+from clearway.server.turn import Head, Turn
 from clearway.wire.messages.errors import render
 
 MAX_HEAD = 64 * 1024
@@ -24,6 +26,8 @@ MAX_TARGET = 8 * 1024
 HEAD_S = 10.0
 MAX_UNWANTED = 16 * 1024 * 1024
 """Bytes of a body that was refused unread and is sent all the same."""
+KEEP_ALIVE_S = 75.0
+"""A connection without a request is closed after so long, give or take `HEAD_S`."""
 _WRITE_HIGH = 256 * 1024
 EXTENSION = "clearway"
 """Under this name the scope's `extensions` hold `{"connection": Guard}`."""
@@ -45,8 +49,11 @@ class Guard(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._max_connections = max_connections
         self.is_control = False
-        self.on_gone: Callable[[], None] | None = None
-        """Called once when the client leaves before its answer is complete."""
+        self._turn: Turn | None = None
+        """The newest request, where it is for the walk."""
+        self._served: Turn | None = None
+        """The one that is being answered; the newest may wait behind it."""
+        self._task: asyncio.Task[None] | None = None
         self._in_head = True
         self._head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
@@ -62,7 +69,7 @@ class Guard(HttpToolsProtocol):
         self.is_control = sock is not None and sock.family == socket.AF_UNIX
         transport.set_write_buffer_limits(high=_WRITE_HIGH)
         self._head_since = self.loop.time()
-        self._head_timer = self.loop.call_later(HEAD_S, self._check_head)
+        self._head_timer = self.loop.call_later(HEAD_S, self._look)
         # Whoever comes by the control socket is the owner, who may want to know why.
         if len(self.connections) > self._max_connections and not self.is_control:
             self._refuse(Overloaded("too many connections are open", retry_after_s=5))
@@ -72,9 +79,7 @@ class Guard(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
         super().connection_lost(exc)
-        gone, self.on_gone = self.on_gone, None
-        if gone is not None:
-            gone()
+        self._leave()
 
     def data_received(self, data: bytes) -> None:
         """Parse, and count what belongs to a head that is not complete."""
@@ -83,7 +88,12 @@ class Guard(HttpToolsProtocol):
         if self._in_head and not self._head_bytes:
             self._head_since = self.loop.time()
         self._head_bytes += len(data)
-        super().data_received(data)
+        try:
+            self.parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            refusal, self._refusal = self._refusal, None
+            self._refuse(refusal or BadRequest("this is not valid HTTP/1.1"))
+            return
         if not self._in_head:
             self._head_bytes = 0
         elif self._head_bytes > MAX_HEAD and not self._closing:
@@ -91,10 +101,11 @@ class Guard(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """A new request begins."""
-        super().on_message_begin()
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
         self._in_head = True
         self._unwanted = 0
-        self.scope["extensions"] = {EXTENSION: {"connection": self}}
 
     def on_headers_complete(self) -> None:
         """Judge the head before anything is done with it."""
@@ -103,7 +114,64 @@ class Guard(HttpToolsProtocol):
         if problem is not None:
             self._refusal = problem
             raise problem
+        if self.is_control or not self._begin_turn():
+            self._begin_asgi()
+
+    def _begin_turn(self) -> bool:
+        """Start the walk, or queue it behind the request before; False: it is not for the walk."""
+        parser, before = self.parser, self.cycle
+        chunks = parser.get_http_version() == "1.1"
+        head = Head(
+            parser.get_method().decode("ascii"),
+            self.url,
+            self.headers,
+            keep_alive=chunks and parser.should_keep_alive(),
+            chunks=chunks,
+            expects_continue=self.expect_100_continue,
+        )
+        turn = self.app.turn(self, head)
+        if turn is None:
+            return False
+        self._turn = self.cycle = turn
+        if before is None or before.response_complete:
+            self._start(turn)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((turn, self.app))
+        return True
+
+    def _begin_asgi(self) -> None:
+        self._turn = None
+        # What uvicorn has at the beginning of a request.
+        headers = self.headers
+        url, expects = self.url, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers = headers
+        self.scope["headers"] = headers
+        self.scope["extensions"] = {EXTENSION: {"connection": self}}
         super().on_headers_complete()
+
+    def _start(self, turn: Turn) -> None:
+        task = self.loop.create_task(turn.run())
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        self._served, self._task = turn, task
+
+    def _leave(self) -> None:
+        """The client is gone: whoever works for it stops, the upstream's connection included."""
+        turn, task = self._served, self._task
+        self._served = self._task = None
+        if turn is not None and task is not None:
+            turn.gone = turn.disconnected = True
+            task.cancel()
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:  # noqa: ANN401  # uvicorn's own signature
+        """Begin what waited behind the request before."""
+        if isinstance(cycle, Turn):
+            self._start(cycle)
+        else:
+            super()._start_asgi_task(cycle, app)
 
     def on_body(self, body: bytes) -> None:
         """Hand on; what comes after the answer is thrown away, but not for ever."""
@@ -111,7 +179,33 @@ class Guard(HttpToolsProtocol):
             self._unwanted += len(body)
             if self._unwanted > MAX_UNWANTED:
                 self.transport.abort()
-        super().on_body(body)
+        elif self._turn is not None:
+            self._turn.held.feed(body)
+        else:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is there, whole."""
+        if self._turn is not None:
+            self._turn.held.end()
+        else:
+            super().on_message_complete()
+
+    def answered(self) -> None:
+        """The answer of a turn is complete: the next request may begin."""
+        self._served = self._task = None
+        self.on_response_complete()
+
+    def on_response_complete(self) -> None:
+        """An answer is complete. Idle connections are found by `_look`: no timer for each answer."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self._head_since = self.loop.time()
+        self.flow.resume_reading()
+        if self.pipeline:
+            cycle, app = self.pipeline.pop()
+            self._start_asgi_task(cycle, app)
 
     def _problem(self) -> ClientError | None:
         """What is wrong with the head; None where it is as it should be."""
@@ -140,11 +234,6 @@ class Guard(HttpToolsProtocol):
         )
         return next(kind(message) for wrong, kind, message in problems if wrong)
 
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # uvicorn's wording
-        """What uvicorn calls for anything that its parser or we refuse."""
-        refusal, self._refusal = self._refusal, None
-        self._refuse(refusal or BadRequest("this is not valid HTTP/1.1"))
-
     def _refuse(self, error: GatewayError) -> None:
         """Answer, if no other answer is under way, and close."""
         if self._closing or self.transport.is_closing():
@@ -166,14 +255,18 @@ class Guard(HttpToolsProtocol):
         cycle.disconnected = True
         return True
 
-    def _check_head(self) -> None:
-        """Every ten seconds: a head that is not complete by then ends the connection."""
+    def _look(self) -> None:
+        """Every ten seconds: a head that is late, or a long idleness, ends the connection."""
+        quiet_s = self.loop.time() - self._head_since
+        idle = self.cycle is not None and self.cycle.response_complete and not self._head_bytes
+        if idle and quiet_s >= KEEP_ALIVE_S:
+            self.transport.close()
+            return
         waiting = self._in_head and (self._head_bytes or self.cycle is None)
-        late = self.loop.time() - self._head_since >= HEAD_S
-        if waiting and late:
+        if waiting and quiet_s >= HEAD_S:
             self._refuse(TooSlow(f"the request head did not arrive within {HEAD_S:g} seconds"))
         else:
-            self._head_timer = self.loop.call_later(HEAD_S, self._check_head)
+            self._head_timer = self.loop.call_later(HEAD_S, self._look)
 
     def shutdown(self) -> None:
         """The server drains: running answers may finish; who only watches is let go."""
@@ -182,13 +275,9 @@ class Guard(HttpToolsProtocol):
         else:
             super().shutdown()
 
-    def is_slow(self) -> bool:
-        """The client reads more slowly than it is written to."""
-        return self.flow.write_paused
-
     def cut(self) -> None:
         """End the connection without a proper end of the answer."""
-        self.on_gone = None
+        self._served = self._task = None
         if self.cycle is not None:
             self.cycle.disconnected = True  # uvicorn need not wonder about the missing end
         self.transport.abort()

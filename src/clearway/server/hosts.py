@@ -11,6 +11,8 @@ from clearway.core.errors import WrongHost
 from clearway.upstreams.protocol import Headers
 
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_SPELLINGS = 64
+"""Accepted values that are remembered: with ports and capitals, there are many."""
 _HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?")
 
 
@@ -26,6 +28,7 @@ class Hosts:
         own = f"[{listening}]" if ":" in listening else listening
         names = {*_LOOPBACK, own, *further} - {"0.0.0.0", "[::]"}  # noqa: S104  # taken out, not bound
         self._names = frozenset(name.lower().encode() for name in names)
+        self._spelled: set[bytes] = set()
 
     def check(self, headers: Headers) -> None:
         """Judge a request.
@@ -33,8 +36,16 @@ class Hosts:
         Raises:
             WrongHost: It was meant for somebody else.
         """
-        value = next((value for name, value in headers if name == b"host"), b"")
+        value = b""
+        for name, given in headers:
+            if name == b"host":
+                value = given
+                break
+        if value in self._spelled:
+            return
         found = _HOST.fullmatch(value)
         if found is None or found[1].lower() not in self._names:
             hint = "add the name to server.hosts if it is one of this gateway's"
             raise WrongHost("the Host of this request is not one of this gateway's", hint=hint)
+        if len(self._spelled) < _SPELLINGS:
+            self._spelled.add(value)

@@ -10,13 +10,13 @@ Growth: a few numbers.
 
 import time
 from collections.abc import Callable
-from typing import Protocol
 
 import structlog
 
 from clearway.core.errors import Overloaded
 from clearway.gateway.call import Call, Sink
 from clearway.server import memory
+from clearway.server.turn import Walker
 from clearway.wire.messages.errors import render
 
 log = structlog.get_logger()
@@ -30,14 +30,6 @@ _RETRY_AFTER_S = 2
 _SENTENCES = {"exchanges": "too many exchanges are in flight", "memory": "too much memory is in use"}
 
 
-class Walk(Protocol):
-    """What answers a request: the gateway."""
-
-    async def serve(self, call: Call, sink: Sink) -> None:
-        """Answer one request, whatever happens. Raises CancelledError only."""
-        ...
-
-
 class Load:
     """A walk within bounds.
 
@@ -49,7 +41,7 @@ class Load:
     """
 
     def __init__(
-        self, walk: Walk, *, max_in_flight: int, max_memory: int, held: Callable[[], int] = memory.held_bytes
+        self, walk: Walker, *, max_in_flight: int, max_memory: int, held: Callable[[], int] = memory.held_bytes
     ) -> None:
         self._walk = walk
         self._max_in_flight = max_in_flight
@@ -72,7 +64,7 @@ class Load:
         """Let the exchange in, or answer 529 at once."""
         over = self._what_is_over()
         if over:
-            await self._refuse(over, sink)
+            self._refuse(over, sink)
             return
         self.in_flight += 1
         try:
@@ -99,12 +91,12 @@ class Load:
                 self._is_full = self._held() > self._max_memory
         return self._is_full
 
-    async def _refuse(self, over: str, sink: Sink) -> None:
+    def _refuse(self, over: str, sink: Sink) -> None:
         self._tell(over)
         error = Overloaded(_SENTENCES[over], retry_after_s=_RETRY_AFTER_S)
         status, headers, body = render(error, "none")
-        await sink.start(status, headers)
-        await sink.finish(body)
+        sink.start(status, headers)
+        sink.finish(body)
 
     def _tell(self, over: str) -> None:
         """In the log, but not once for each refusal."""

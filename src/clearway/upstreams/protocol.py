@@ -4,7 +4,7 @@ Any implementation must pass `tests/upstreams/`. A new kind is one file, one
 line in `upstreams/registry.py`, and that suite green.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Literal, Protocol
 
@@ -63,6 +63,18 @@ class Reply(Protocol):
             UpstreamProtocolError: The answer broke off or is not valid HTTP.
         """
         ...
+
+
+Pour = Callable[[Callable[[bytes], bool]], Awaitable[bool]]
+"""An ability that a reply may have besides, as its attribute `pour`: to hand on its
+pieces as they come, without waking anybody for each.
+
+It is called with a taker, and calls that with each piece, from the network's
+callback, for as long as the taker returns True. The taker must not raise.
+Back-pressure is as with `read`: what nobody takes waits, within bounds.
+False: the taker said so. True: only the end is left, for `read` to hand out.
+It raises as `Reply.read` does.
+"""
 
 
 class Upstream(Protocol):

@@ -152,6 +152,13 @@ class Exchange:
         # The connection's own coroutine: one less for each piece.
         return connection.read()
 
+    def pour(self, into: Callable[[bytes], bool]) -> Coroutine[object, object, bool]:
+        """See `protocol.Pour`."""
+        connection = self._connection
+        if connection is None:
+            raise RuntimeError("the exchange is not open")
+        return connection.pour(into)
+
     @property
     def _got(self) -> Answer:
         if self._answer is None:

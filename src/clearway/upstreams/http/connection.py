@@ -45,6 +45,7 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_answer",
         "_failure",
+        "_into",
         "_is_drained",
         "_loop",
         "_lost_at",
@@ -67,6 +68,7 @@ class Connection(asyncio.Protocol):
         self._answer: Answer | None = None
         self._failure: UpstreamError | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._into: Callable[[bytes], bool] | None = None
         self._is_drained = True
         self._reused = False
         self._lost_at: float | None = None
@@ -148,6 +150,28 @@ class Connection(asyncio.Protocol):
                 return b""
             await self._wait()
 
+    async def pour(self, into: Callable[[bytes], bool]) -> bool:
+        """Hand on each piece as it comes; see `protocol.Pour`."""
+        answer = self._answer
+        if answer is None:
+            raise RuntimeError("the exchange is over")
+        self._into = into
+        try:
+            while not answer.complete:
+                if answer.size:
+                    taken = answer.take()
+                    if self._watch.is_paused:
+                        self._resume_reading()
+                    if not into(taken):
+                        return False
+                else:
+                    await self._wait()
+                    if self._into is None:
+                        return False
+            return True
+        finally:
+            self._into = None
+
     def release(self) -> bool:
         """End the exchange. True: it may serve another; False: it is closed, at once."""
         answer, self._answer = self._answer, None
@@ -194,7 +218,12 @@ class Connection(asyncio.Protocol):
         if answer.failure is not None:
             self._fail(UpstreamProtocolError(f"the answer of {self._where} is unusable: {answer.failure}"))
             return
-        if answer.size > MAX_UNREAD and not self._watch.is_paused and self._transport is not None:
+        into = self._into
+        if into is not None and answer.size and not answer.complete:
+            if into(answer.take()):
+                return
+            self._into = None
+        elif answer.size > MAX_UNREAD and not self._watch.is_paused and self._transport is not None:
             self._watch.is_paused = True
             self._transport.pause_reading()
         self._wake()

@@ -1,0 +1,281 @@
+"""One request on a connection and its answer: what the walk is called with.
+
+It is the walk's `Call` and its `Sink` at once, without ASGI in between: on the way
+of every event that would be half of the work (`docs/performance.md`). To uvicorn's
+connection (server/guard) it looks like the request that it is busy with.
+Rules: RFC 9112, sections 6 and 7 (framing), 9.3 (persistence); RFC 9110, section 8.6.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Protocol
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from clearway.core.exchange import Endpoint, Wire
+from clearway.gateway.call import Call, Sink
+from clearway.server.body import BodyRoom, HeldBody, Tap
+from clearway.server.paths import Place
+from clearway.upstreams.protocol import Headers
+
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_LAST_CHUNK = b"0\r\n\r\n"
+_BODILESS = frozenset({204, 304})
+# Above this, three buffers are cheaper than a copy.
+_JOINED = 16 * 1024
+_CONTROLS = bytes(code for code in range(32) if code != ord("\t")) + b"\x7f"
+
+
+class Flow(Tap, Protocol):
+    """uvicorn's view of both directions of a connection."""
+
+    write_paused: bool
+
+    def drain(self) -> Awaitable[None]:
+        """Wait until the client reads on."""
+        ...
+
+
+class Connection(Protocol):
+    """What a turn needs of its connection."""
+
+    transport: asyncio.Transport
+    flow: Flow
+
+    def answered(self) -> None:
+        """The answer is complete: the next request may begin."""
+        ...
+
+    def cut(self) -> None:
+        """End the connection without a proper end of the answer."""
+        ...
+
+
+class Walker(Protocol):
+    """Who answers."""
+
+    async def serve(self, call: Call, sink: Sink) -> None:
+        """Answer one request. Raises CancelledError only."""
+        ...
+
+
+class Head:
+    """What was asked, as it was parsed.
+
+    Args:
+        method: In upper case.
+        target: Path and query as they go to an upstream.
+        headers: In order, names in lower case.
+        keep_alive: The connection may serve another request.
+        chunks: The client understands the chunked coding (HTTP/1.1).
+        expects_continue: The client waits for `100 Continue` with its body.
+    """
+
+    __slots__ = ("chunks", "expects_continue", "headers", "keep_alive", "method", "target")
+
+    def __init__(
+        self, method: str, target: bytes, headers: Headers, *, keep_alive: bool, chunks: bool, expects_continue: bool
+    ) -> None:
+        self.method = method
+        self.target = target
+        self.headers = headers
+        self.keep_alive = keep_alive
+        self.chunks = chunks
+        self.expects_continue = expects_continue
+
+
+class _Unheard:
+    """uvicorn tells whoever waits for a message; nobody does here."""
+
+    def set(self) -> None:
+        """Nothing."""
+
+
+_UNHEARD = _Unheard()
+
+
+class Turn:
+    """A request that is answered.
+
+    Args:
+        connection: Where it came from.
+        head: What was asked.
+        place: Where it goes.
+        room: Where its body is held.
+        walker: Who answers.
+        extra: Fields of every answer (CORS).
+    """
+
+    wire: Wire = "messages"
+    message_event = _UNHEARD
+
+    __slots__ = (
+        "_chunks",
+        "_connection",
+        "_expects_continue",
+        "_extra",
+        "_flow",
+        "_is_chunked",
+        "_left",
+        "_transport",
+        "_walker",
+        "disconnected",
+        "endpoint",
+        "gone",
+        "headers",
+        "held",
+        "keep_alive",
+        "method",
+        "path",
+        "response_complete",
+        "run_id",
+        "started",
+        "target",
+    )
+
+    def __init__(
+        self, connection: Connection, head: Head, place: Place, room: BodyRoom, walker: Walker, extra: Headers
+    ) -> None:
+        self._connection = connection
+        self._transport = connection.transport
+        self._flow = connection.flow
+        self.held = HeldBody(room, connection.flow)
+        self._walker = walker
+        self._extra = extra
+        self.endpoint: Endpoint = place.endpoint or "relay"
+        self.path = place.path
+        self.run_id = place.run_id
+        self.method = head.method
+        self.target = head.target
+        self.headers = head.headers
+        self.keep_alive = head.keep_alive
+        self._chunks = head.chunks
+        self._expects_continue = head.expects_continue
+        self._is_chunked = False
+        self._left: int | None = None
+        self.started = False
+        self.gone = False
+        self.disconnected = False
+        self.response_complete = False
+
+    def __repr__(self) -> str:
+        return f"Turn({self.method} {self.endpoint})"
+
+    # What the connection asks.
+
+    @property
+    def response_started(self) -> bool:
+        """The same, as uvicorn calls it."""
+        return self.started
+
+    async def run(self) -> None:
+        """Answer."""
+        try:
+            await self._walker.serve(self, self)
+        except asyncio.CancelledError:
+            # The client left, or the time to drain is over: this task ends here.
+            if not self.gone:
+                self.cut()
+        finally:
+            self.held.release()
+            if not self.response_complete and not self.gone:
+                self.cut()
+
+    # The walk's call.
+
+    async def body(self) -> bytes | bytearray:
+        """See `gateway.call.Call.body`."""
+        declared: int | None = 0
+        for name, value in self.headers:
+            if name == b"content-length":
+                declared = int(value)
+            elif name == b"transfer-encoding":
+                declared = None
+                break
+        if declared == 0:
+            return b""
+        if self._expects_continue and not self.held.is_whole:
+            self._expects_continue = False
+            self._transport.write(_CONTINUE)
+        return await self.held.read(declared)
+
+    # The walk's sink.
+
+    @property
+    def is_slow(self) -> bool:
+        """The client reads more slowly than it is written to."""
+        return self._flow.write_paused
+
+    def drain(self) -> Awaitable[None]:
+        """Wait until the client has read some of what was written."""
+        return self._flow.drain()
+
+    def start(self, status: int, headers: Headers) -> None:
+        """Send the head."""
+        lines: list[bytes] = [STATUS_LINE[status]]
+        plain: list[bytes] = []
+        framed = self.method == "HEAD"
+        for name, value in (*headers, *self._extra) if self._extra else headers:
+            if name == b"content-length":
+                if status in _BODILESS:
+                    continue
+                self._left = int(value)
+                framed = True
+            plain += (name, value)
+            lines += (name, b": ", value, b"\r\n")
+        text = b"".join(plain)
+        if len(text) != len(text.translate(None, _CONTROLS)):
+            raise ValueError("a header field of the answer holds control characters")
+        if status in _BODILESS or self.method == "HEAD":
+            self._left = 0
+        elif not framed:
+            if self._chunks:
+                self._is_chunked = True
+                lines.append(b"transfer-encoding: chunked\r\n")
+            else:
+                self.keep_alive = False
+        lines.append(b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
+        self.started = True
+        if not self.gone:
+            self._transport.write(b"".join(lines))
+
+    def write(self, data: bytes) -> None:
+        """Send a piece, at once."""
+        if self.gone or not data:
+            return
+        if self._is_chunked:
+            size = len(data)
+            if size <= _JOINED:
+                self._transport.write(b"%x\r\n%b\r\n" % (size, data))
+            else:
+                self._transport.writelines((b"%x\r\n" % size, data, b"\r\n"))
+        elif self._left is None:
+            self._transport.write(data)
+        elif self.method != "HEAD":
+            self._left -= len(data)
+            if self._left >= 0:
+                self._transport.write(data)
+
+    def finish(self, data: bytes = b"") -> None:
+        """Send the last piece and end the answer properly."""
+        if self.gone:
+            return
+        if self._is_chunked and 0 < len(data) <= _JOINED:
+            self._transport.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data))
+        else:
+            self.write(data)
+            if self._is_chunked:
+                self._transport.write(_LAST_CHUNK)
+        if self._left:
+            # Not as long as its head says: what is not whole must not look whole.
+            self.cut()
+            return
+        self.response_complete = True
+        if not self.keep_alive:
+            self._transport.close()
+        self._connection.answered()
+
+    def cut(self) -> None:
+        """End the connection without a proper end: what was sent is not whole."""
+        self.gone = self.disconnected = True
+        self._connection.cut()
