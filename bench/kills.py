@@ -36,6 +36,8 @@ def main() -> None:
         (Path(directory) / "kills").mkdir()
         loop = KillLoop(Path(directory) / "kills", random.Random(chosen.seed))  # noqa: S311  # moments, not secrets
         figures = loop.run(chosen.kills, longest_s=chosen.longest)
+        # Told now: it took long.
+        print(json.dumps(_told(figures)), file=sys.stderr)
         (Path(directory) / "long").mkdir()
         long = _starts(Path(directory) / "long", chosen.rows) if chosen.rows else []
     told = {"date": _today().isoformat(), "seed": chosen.seed, **_told(figures)}
