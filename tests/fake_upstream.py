@@ -180,7 +180,7 @@ class FakeUpstream:
         script: Called with each request in the order they came whole; what it
             raises ends the connection and is raised again when the context ends.
         early: Called with each head before its body is read; what it returns is said
-            at once, and nothing more is read from that connection.
+            at once; what comes after it is thrown away until the other side leaves.
     """
 
     def __init__(self, script: Script, *, early: Callable[[bytes], Answer | None] = lambda _: None) -> None:
@@ -270,8 +270,10 @@ class FakeUpstream:
                     connection.talk.heard_at.append(time.monotonic())
                     self._journal.received.append(received)
                     self._journal.changed.notify_all()
-                if not await self._say(answer or self._script(received), writer, connection) or answer is not None:
+                if not await self._say(answer or self._script(received), writer, connection):
                     break
+                while answer is not None and await reader.read(65_536):
+                    pass
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         except Exception as error:  # noqa: BLE001  # whatever a script raises is told to the test
@@ -288,6 +290,8 @@ class FakeUpstream:
         try:
             for piece in said.pieces:
                 connection.talk.said_at = time.monotonic()
+                if isinstance(piece, Cut):
+                    connection.over("ended_at")
                 step = asyncio.ensure_future(_step(piece, writer))
                 await asyncio.wait({step, leaving}, return_when=asyncio.FIRST_COMPLETED)
                 if not step.done() or isinstance(step.exception(), ConnectionError):

@@ -66,7 +66,7 @@ class UpstreamSees(msgspec.Struct, frozen=True, kw_only=True):
     itself ended it, or the gateway dropped it; None where there was none.
     """
     when: str | None = None
-    """`at once`, or the limit of `server.timeouts` after which it was dropped."""
+    """`at once`, or the limit after which it was dropped."""
     given_up: str | None = None
     """The time after which the client has its answer, where nothing came here."""
 
@@ -88,7 +88,7 @@ class LedgerHas(msgspec.Struct, frozen=True, kw_only=True):
     """Exchanges, alike in all of the above."""
 
 
-_LIMIT = r"(?:connect_s|first_byte_s|idle_s|total_s)"
+_LIMIT = r"(?:connect_s|first_byte_s|idle_s|total_s|stall_s)"
 _CLIENT = (
     r"(?P<answer>no answer)",
     r"(?P<status>\d{3}) from (?P<by>Clearway|upstream)(?:: (?P<error>\w+)(?: \((?P<code>\w+)\))?)?",

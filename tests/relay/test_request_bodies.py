@@ -141,6 +141,16 @@ def test_expect_continue(stage: Stage) -> None:
     assert received.header("expect") is None
 
 
+def test_what_is_too_large_is_not_asked_for(stage: Stage) -> None:
+    """Who waits for a 100 with a body over the limit hears the refusal, and no 100 before it."""
+    with stage.client() as client:
+        head = [OWN_CREDENTIAL, JSON, ("expect", "100-continue")]
+        client.send(client.head("POST", "/v1/messages", head, 64_000_001))
+        whole = client.read_whole()
+
+    assert (413, "too_large") == (whole.head.status, whole.head.header("x-clearway-error"))
+
+
 def test_strangers_are_refused_unread(stage: Stage) -> None:
     """Who brings nothing to pay with is refused before the body was sent, and is not told to send it."""
     with stage.client() as client:

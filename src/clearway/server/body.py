@@ -115,6 +115,10 @@ class HeldBody:
 
     # What the walk calls.
 
+    def may_come(self, declared: int | None) -> bool:
+        """False where `read` would refuse the body for the length that is told of it."""
+        return declared is None or declared <= self._room.max_body
+
     async def read(self, declared: int | None) -> bytes | bytearray:
         """Read the whole body; call it once.
 

@@ -17,6 +17,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from clearway.core.errors import BadRequest, ClientError, GatewayError, HeadTooLarge, Overloaded, TooSlow
+from clearway.server.stall import Stall
 from clearway.server.turn import Head, Turn
 from clearway.wire.messages.errors import render
 
@@ -61,6 +62,7 @@ class Guard(HttpToolsProtocol):
         self._refusal: GatewayError | None = None
         self._closing = False
         self._unwanted = 0
+        self._stall = Stall()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Accept, or say at once that there are too many."""
@@ -256,17 +258,23 @@ class Guard(HttpToolsProtocol):
         return True
 
     def _look(self) -> None:
-        """Every ten seconds: a head that is late, or a long idleness, ends the connection."""
-        quiet_s = self.loop.time() - self._head_since
+        """Every ten seconds: a head that is late, a long idleness, or a client that takes
+        nothing of its answer ends the connection.
+        """
+        now = self.loop.time()
+        if self._stall.is_over(self.transport, now, is_paused=self.flow.write_paused):
+            self.transport.abort()
+            return
+        self._head_timer = self.loop.call_later(HEAD_S, self._look)
+        if self.transport.is_closing():
+            return
+        quiet_s = now - self._head_since
         idle = self.cycle is not None and self.cycle.response_complete and not self._head_bytes
+        waiting = self._in_head and (self._head_bytes or self.cycle is None)
         if idle and quiet_s >= KEEP_ALIVE_S:
             self.transport.close()
-            return
-        waiting = self._in_head and (self._head_bytes or self.cycle is None)
-        if waiting and quiet_s >= HEAD_S:
+        elif waiting and quiet_s >= HEAD_S:
             self._refuse(TooSlow(f"the request head did not arrive within {HEAD_S:g} seconds"))
-        else:
-            self._head_timer = self.loop.call_later(HEAD_S, self._look)
 
     def shutdown(self) -> None:
         """The server drains: running answers may finish; who only watches is let go."""

@@ -194,7 +194,7 @@ class Turn:
                 break
         if declared == 0:
             return b""
-        if self._expects_continue and not self.held.is_whole:
+        if self._expects_continue and not self.held.is_whole and self.held.may_come(declared):
             self._expects_continue = False
             self._transport.write(_CONTINUE)
         return await self.held.read(declared)
