@@ -11,9 +11,9 @@ from tests.relay.wire_client import Client, prompt
 
 IN_FLIGHT = 3
 MEMORY = "[server]\nmax_memory = '150MB'\n"
-BODY_BYTES = 20_000_000
-BODIES = 8
-"""Together more than `max_memory`."""
+BODY_BYTES = 12_000_000
+BODIES = 12
+"""Together more than `max_memory`; each less than what is thrown away of one that was refused."""
 DESCRIPTORS = 80
 CONNECTIONS = 8
 """What is left of so few descriptors for clients."""
