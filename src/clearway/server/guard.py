@@ -29,6 +29,8 @@ MAX_UNWANTED = 16 * 1024 * 1024
 """Bytes of a body that was refused unread and is sent all the same."""
 KEEP_ALIVE_S = 75.0
 """A connection without a request is closed after so long, give or take `HEAD_S`."""
+MAX_REQUESTS = 1_000
+"""On one connection; with the answer to the last it is closed, so that clients spread anew behind a balancer."""
 _WRITE_HIGH = 256 * 1024
 EXTENSION = "clearway"
 """Under this name the scope's `extensions` hold `{"connection": Guard}`."""
@@ -55,6 +57,7 @@ class Guard(HttpToolsProtocol):
         self._served: Turn | None = None
         """The one that is being answered; the newest may wait behind it."""
         self._task: asyncio.Task[None] | None = None
+        self._turns = 0
         self._in_head = True
         self._head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
@@ -122,12 +125,13 @@ class Guard(HttpToolsProtocol):
     def _begin_turn(self) -> bool:
         """Start the walk, or queue it behind the request before; False: it is not for the walk."""
         parser, before = self.parser, self.cycle
+        self._turns += 1
         chunks = parser.get_http_version() == "1.1"
         head = Head(
             parser.get_method().decode("ascii"),
             self.url,
             self.headers,
-            keep_alive=chunks and parser.should_keep_alive(),
+            keep_alive=chunks and parser.should_keep_alive() and self._turns < MAX_REQUESTS,
             chunks=chunks,
             expects_continue=self.expect_100_continue,
         )
