@@ -128,6 +128,18 @@ def test_output_of_single_letters_counts_as_a_token_each() -> None:
     assert usage.output_tokens >= 50
 
 
+def test_the_estimate_is_of_output_only() -> None:
+    """A start that came in one piece with the first delta adds nothing to the estimate."""
+    letter = event("content_block_delta", index=0, delta={"type": "text_delta", "text": "a"})
+    apart = watched(START, *[letter] * 3).usage()
+    together = StreamWatch()
+    together.feed(START + letter)
+    together.feed(letter)
+    together.feed(letter)
+
+    assert apart == together.usage()
+
+
 def test_an_error_in_the_stream() -> None:
     """An error event is noted by its type and does not count as whole."""
     watch = watched(START, event("error", error={"type": "overloaded_error", "message": "x"}))

@@ -39,6 +39,11 @@ class Server(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """All request bodies held at one moment, together, in bytes. Default 512MB."""
     max_reading: Annotated[int, msgspec.Meta(ge=1)] = 256
     """Request bodies being read at one moment. Default 256."""
+    max_in_flight: Annotated[int, msgspec.Meta(ge=1)] = 8192
+    """Exchanges at one moment; past it new ones are refused with 529. Default 8192."""
+    max_memory: Annotated[int, msgspec.Meta(ge=0, extra={"unit": "bytes"})] = 0
+    """Memory that the process may hold; past it new exchanges are refused with 529.
+    0: 80 % of what the machine, or its control group, has. Default 0. Linux only."""
     behind_proxy: bool = False
     """A reverse proxy with TLS stands in front: every request needs a key. Default false."""
     hosts: tuple[str, ...] = ()

@@ -29,9 +29,10 @@ MAX_SILENT = 2 * MAX_HEAD
 """Bytes after a head that add nothing to the body: extensions of chunks, trailers."""
 MAX_UNWANTED = 16 * 1024 * 1024
 """Bytes of a body that was refused unread and is sent all the same."""
-MAX_CONNECTIONS = 10_000
 KEEP_ALIVE_S = 75.0
 """A connection without a request is closed after so long, give or take `HEAD_S`."""
+MAX_REQUESTS = 1_000
+"""On one connection; with the answer to the last it is closed, so that clients spread anew behind a balancer."""
 _WRITE_HIGH = 256 * 1024
 EXTENSION = "clearway"
 """Under this name the scope's `extensions` hold `{"connection": Guard}`."""
@@ -40,19 +41,25 @@ _METHODS = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"O
 
 
 class Guard(HttpToolsProtocol):
-    """One connection of a client."""
+    """One connection of a client.
+
+    Args:
+        max_connections: Of all clients together; one more is told so and closed.
+    """
 
     is_control: bool
     """It came through the control socket: file modes have let it in."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # uvicorn's own signature
+    def __init__(self, *args: Any, max_connections: int = 10_000, **kwargs: Any) -> None:  # noqa: ANN401  # uvicorn's own signature
         super().__init__(*args, **kwargs)
+        self._max_connections = max_connections
         self.is_control = False
         self._turn: Turn | None = None
         """The newest request, where it is for the walk."""
         self._served: Turn | None = None
         """The one that is being answered; the newest may wait behind it."""
         self._task: asyncio.Task[None] | None = None
+        self._turns = 0
         self._in_head = True
         self._head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
@@ -73,7 +80,8 @@ class Guard(HttpToolsProtocol):
         transport.set_write_buffer_limits(high=_WRITE_HIGH)
         self._head_since = self.loop.time()
         self._head_timer = self.loop.call_later(HEAD_S, self._look)
-        if len(self.connections) > MAX_CONNECTIONS:
+        # Whoever comes by the control socket is the owner, who may want to know why.
+        if len(self.connections) > self._max_connections and not self.is_control:
             self._refuse(Overloaded("too many connections are open", retry_after_s=5))
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -133,12 +141,13 @@ class Guard(HttpToolsProtocol):
     def _begin_turn(self) -> bool:
         """Start the walk, or queue it behind the request before; False: it is not for the walk."""
         parser, before = self.parser, self.cycle
+        self._turns += 1
         chunks = parser.get_http_version() == "1.1"
         head = Head(
             parser.get_method().decode("ascii"),
             self.url,
             self.headers,
-            keep_alive=chunks and parser.should_keep_alive(),
+            keep_alive=chunks and parser.should_keep_alive() and self._turns < MAX_REQUESTS,
             chunks=chunks,
             expects_continue=self.expect_100_continue,
         )
