@@ -4,6 +4,7 @@ Each place is a process (tree) on one core; what loads it and what answers it
 share the other. Linux only. Used by bench/run.py, bench/cases and bench/soak.py.
 """
 
+import os
 import shutil
 import signal
 import socket
@@ -27,7 +28,7 @@ _PATIENCE_S = 10.0
 # answers handed on as they come, bodies held in memory and not in files. Whether bodies are held at all
 # (`proxy_request_buffering`) makes no difference that can be measured.
 NGINX = """\
-daemon off;
+{user}daemon off;
 worker_processes 1;
 pid {home}/nginx.pid;
 error_log {home}/error.log crit;
@@ -126,7 +127,9 @@ def nginx(home: Path, fake: Fake) -> Iterator[Place]:
     """The limit: a reverse proxy that looks at nothing."""
     port = _free_port()
     config = home / "nginx.conf"
-    config.write_text(NGINX.format(home=home, upstream=fake.port, port=port))
+    # Started by root, its worker would be somebody who may not write here.
+    user = "" if os.geteuid() else "user root;\n"
+    config.write_text(NGINX.format(user=user, home=home, upstream=fake.port, port=port))
     command = [need("nginx", "nginx"), "-p", str(home), "-e", str(home / "error.log"), "-c", str(config)]
     began = time.monotonic()
     with _running(command, port, PLACE_CORE) as pid:

@@ -39,7 +39,7 @@ typedef struct connection {
 
 static int loop_fd, waiting, room;
 static connection **heap;
-static uint64_t requests, streams, dropped, dropped_ns, sent_bytes, connections, open_now, answering_now;
+static uint64_t begun, requests, streams, dropped, dropped_ns, sent_bytes, connections, open_now, answering_now;
 static char text[TEXT_MAX + 1];
 
 #define USAGE "\"usage\":{\"input_tokens\":2095,\"cache_creation_input_tokens\":128,\"cache_read_input_tokens\":18000," \
@@ -183,8 +183,8 @@ static int said(const char *wanted, char letter, int otherwise) {
 
 static void say_stats(connection *c) {
   char body[512], head[128];
-  int length = snprintf(body, sizeof body, "{\"requests\":%lu,\"streams\":%lu,\"dropped\":%lu,\"dropped_ns\":%lu,"
-      "\"sent_bytes\":%lu,\"connections\":%lu,\"open\":%lu,\"answering\":%lu}", requests, streams, dropped, dropped_ns,
+  int length = snprintf(body, sizeof body, "{\"begun\":%lu,\"requests\":%lu,\"streams\":%lu,\"dropped\":%lu,\"dropped_ns\":%lu,"
+      "\"sent_bytes\":%lu,\"connections\":%lu,\"open\":%lu,\"answering\":%lu}", begun, requests, streams, dropped, dropped_ns,
       sent_bytes, connections, open_now, answering_now);
   say(c, head, (size_t)snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n", length));
   say(c, body, (size_t)length);
@@ -247,6 +247,7 @@ static void took(connection *c) {
     c->have = here < PEEK ? here : PEEK;
     memmove(c->start, end + 4, c->have);
     if (stats) { c->reading_body = 0; c->have = 0; say_stats(c); return; }
+    begun++;
   }
   if (c->body_left) return;
   c->start[c->have < PEEK ? c->have : PEEK] = 0;

@@ -1,9 +1,9 @@
 """All cases, in the order of the table."""
 
 from bench.case import Case
-from bench.cases import cpu
+from bench.cases import conversation, cpu, gone, memory, scale
 
-CASES: list[Case] = [*cpu.CASES]
+CASES: list[Case] = [*cpu.CASES, *conversation.CASES, *scale.CASES, *gone.CASES, *memory.CASES]
 
 NOT_BUILT = {
     "translated exchange against relayed": "translation",
