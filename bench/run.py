@@ -18,6 +18,7 @@ import msgspec
 from bench.case import Case
 from bench.cases.listing import CASES, NOT_BUILT
 from bench.places import PLACES, Failed, Fake, Missing, Place, upstream
+from bench.profile import profile
 from bench.table import Row, row, show
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,9 +32,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4.0, help="for each measurement")
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "bench.json")
+    parser.add_argument("--profile", action="store_true", help="where the gateway's time goes, by py-spy, instead")
     wanted = parser.parse_args()
     chosen = [case for case in CASES if not wanted.only or case.name in wanted.only]
     try:
+        if wanted.profile:
+            with _stage() as stage, stage.place("clearway", fresh=False) as place:
+                profile(chosen, place, wanted.seconds, wanted.output.parent)
+            return
         rows = measure(chosen, wanted.rounds, wanted.seconds)
     except (Missing, Failed) as error:
         print(f"error: {error}", file=sys.stderr)
