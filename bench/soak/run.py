@@ -4,9 +4,11 @@ Used by bench/soak/__main__.py and tests/bench.
 """
 
 import asyncio
+import collections
 import datetime as dt
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +20,8 @@ from bench.soak.clients import Clients
 from bench.soak.report import Soak
 from bench.soak.sample import Sample, Sampler
 from bench.talk import warm
-from tests.gateway_process import PROGRAM
+from clearway.cli.remote import read_feed
+from clearway.ledger.lock import read_owner
 
 _REST_S = 15.0
 """How long the gateway may take to let go of everything after the last client has left."""
@@ -34,7 +37,8 @@ def soak(home: Path, *, seconds: float, rate: float, warm_s: float, every_s: flo
         warm_s: Of these, how long before anything is judged.
         every_s: Between two samples.
     """
-    with _upstream() as fake, clearway(home, fake) as place, _watcher(home):
+    with _upstream() as fake, clearway(home, fake) as place:
+        _follow(home / "data")
         warm(place)
         sampler = Sampler(place, home / "data")
         before = _at_rest(sampler, None)
@@ -110,19 +114,11 @@ def _upstream() -> Iterator[Fake]:
             process.terminate()
 
 
-@contextmanager
-def _watcher(home: Path) -> Iterator[None]:
-    """Somebody who follows the live feed all the time."""
-    variables = {
-        "PATH": "/usr/bin:/bin",
-        "HOME": str(home),
-        "CLEARWAY_CONFIG": str(home / "clearway.toml"),
-        "CLEARWAY_SERVER__DATA_DIR": str(home / "data"),
-        "UPSTREAM_CREDENTIAL": "sk-ant-dummy",
-    }
-    command = [PROGRAM, "log", "--follow", "--json"]
-    with subprocess.Popen(command, env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
-        try:
-            yield
-        finally:
-            process.terminate()
+def _follow(data_dir: Path) -> None:
+    """Somebody watches the live feed, from now to the gateway's end."""
+    owner = read_owner(data_dir)
+    if owner is None or owner.socket is None:
+        raise LookupError("no gateway owns the data directory")
+    feed = read_feed(owner.socket)
+    next(feed)
+    threading.Thread(target=collections.deque, args=(feed, 0), daemon=True).start()
