@@ -4,6 +4,7 @@ import pytest
 
 from bench.case import Against, Case
 from bench.cases.listing import CASES, NOT_BUILT
+from bench.document import DOCUMENT, with_section
 from bench.table import cells, markdown, row
 
 JUDGED = [
@@ -39,3 +40,24 @@ def test_names() -> None:
     assert len(CASES) == len({case.name for case in CASES})
     assert NOT_BUILT
     assert all(case.then <= case.first for case in CASES)
+
+
+def test_a_part_of_the_document_is_said_anew() -> None:
+    """What is around it stays, and saying it twice is saying it once."""
+    document = "before\n<!-- bench: written by a program -->\nold\n<!-- bench: end -->\nafter\n"
+
+    once = with_section(document, "bench", "new")
+
+    assert once.startswith("before\n")
+    assert once.endswith("after\n")
+    assert "new" in once
+    assert "old" not in once
+    assert once == with_section(once, "bench", "new")
+
+
+def test_the_document_has_its_parts() -> None:
+    """What the bench and the soak write has a place in docs/performance.md."""
+    for name in ("bench", "soak"):
+        assert "table" in with_section(DOCUMENT.read_text(), name, "table")
+    with pytest.raises(ValueError, match="no part `other`"):
+        with_section(DOCUMENT.read_text(), "other", "table")
