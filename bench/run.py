@@ -8,6 +8,7 @@ machine's. Prints a table and writes the same as JSON.
 
 import argparse
 import datetime as dt
+import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -40,6 +41,7 @@ def main() -> None:
     wanted = parser.parse_args()
     if wanted.write and wanted.only:
         parser.error("--write needs the whole table")
+    load = os.getloadavg()[0]
     chosen = [case for case in CASES if not wanted.only or case.name in wanted.only]
     try:
         if wanted.profile:
@@ -54,6 +56,7 @@ def main() -> None:
     if wanted.write:
         today = dt.datetime.now(dt.UTC).date().isoformat()  # noqa: TID251  # when it was measured
         said = f"`{_command()}`, {today}, {machine()}; medians of {wanted.rounds} rounds of {wanted.seconds:g} s."
+        said += f" Load of the machine before it began: {load:.1f}."
         write_section("bench", f"{said}\n\n{markdown(rows, NOT_BUILT)}")
     wanted.output.parent.mkdir(parents=True, exist_ok=True)
     wanted.output.write_bytes(msgspec.json.format(msgspec.json.encode(rows)) + b"\n")

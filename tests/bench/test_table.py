@@ -8,7 +8,7 @@ from bench.document import DOCUMENT, with_section
 from bench.table import cells, markdown, row
 
 JUDGED = [
-    pytest.param(Against.RATIO, [10, 12, 90], [30, 24, 36], "2.50 \u00d7", (True, False), id="ratio-of-medians"),
+    pytest.param(Against.RATIO, [10, 12, 90], [25, 36, 270], "3.00 \u00d7", (True, False), id="median-of-ratios"),
     pytest.param(Against.ADDED, [500], [502.5], "+2.5", (True, False), id="difference"),
     pytest.param(Against.ITSELF, [100], [1.5], "1.5", (True, True), id="itself-whatever-nginx-needs"),
     pytest.param(Against.ITSELF, [1], [3.5], "3.5", (False, False), id="missed"),
