@@ -15,6 +15,7 @@ from clearway.upstreams.http import Address, HttpClient
 from clearway.upstreams.http.connection import MAX_UNREAD, Body
 from clearway.upstreams.http.dial import connect_first
 from tests.upstreams.hostile import (
+    AT_ONCE_S,
     Peer,
     answering,
     chunked,
@@ -260,7 +261,7 @@ async def test_leaving_early_closes_the_connection_at_once() -> None:
             left_at = asyncio.get_running_loop().time()
         await until(lambda: bool(journal.gone))
 
-        assert journal.gone[0] - left_at < 0.25
+        assert journal.gone[0] - left_at < AT_ONCE_S
 
 
 async def test_cancelling_before_the_head_closes_the_connection_at_once() -> None:
@@ -274,7 +275,7 @@ async def test_cancelling_before_the_head_closes_the_connection_at_once() -> Non
         await until(lambda: bool(journal.gone))
 
         assert task.cancelled()
-        assert journal.gone[0] - left_at < 0.25
+        assert journal.gone[0] - left_at < AT_ONCE_S
         assert len(journal.requests) == 1
 
 
