@@ -27,7 +27,7 @@ from tests.relay.wire_client import MODEL, OWN_CREDENTIAL, Client, prompt
 
 ALWAYS = "always"
 """A model whose upstream can be talked to, whatever a test is about."""
-TIMEOUTS = {"connect_s": 1.0, "first_byte_s": 1.25, "idle_s": 1.0, "total_s": 5.0}
+TIMEOUTS = {"connect_s": 1.0, "first_byte_s": 2.0, "idle_s": 1.0, "total_s": 5.0}
 LIMITS = {**TIMEOUTS, "stall_s": hurried.STALL_S}
 """How long the hasty gateway waits, in seconds."""
 MAX_BODY = 15_000_000
