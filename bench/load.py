@@ -1,21 +1,15 @@
-"""What loads a place: wrk for plain requests, many raw sockets for streams.
+"""What loads a place: wrk for plain requests, bench/streams.c for streams.
 
-Runs on the core that the place doesn't have. Used by bench/run.py.
+Runs on the core that the place doesn't have. Used by bench/cases.
 """
 
-import os
-import selectors
-import socket
 import subprocess
-import time
-from pathlib import Path
+from collections.abc import Callable
 
 import msgspec
 
-from bench.places import HERE, LOAD_CORE, Place, need
-
-_DELTA = b"event: content_block_delta"
-_LAST = b"\r\n0\r\n\r\n"
+from bench.places import HERE, LOAD_CORE, Failed, Place, need
+from bench.request import fields, request
 
 
 class Plain(msgspec.Struct, frozen=True):
@@ -29,79 +23,67 @@ class Plain(msgspec.Struct, frozen=True):
 
 
 class Streams(msgspec.Struct, frozen=True):
-    """What the open streams saw."""
+    """What the open streams saw; how late events came, in microseconds."""
 
     streams: int
     events: int
     failed: int
+    p50: int
+    p99: int
+    worst: int
 
 
-def body(size: int, *, stream: bool) -> bytes:
-    """A request of about `size` bytes: a conversation of turns of 1 KB at most, prose and code in turns."""
-    prose = 'I looked at "config.toml" and found nothing that says so;\nthe next step is to run the tests.  '
-    turn = (prose * 10)[: min(1_000, max(100, size - 200))]
-    count = max(1, size // (len(turn) + 40))
-    messages = [{"role": ("user", "assistant")[number % 2], "content": turn} for number in range(count | 1)]
-    asked = {"model": "claude-sonnet-5-5", "stream": stream, "max_tokens": 1024, "messages": messages}
-    return msgspec.json.encode(asked)
-
-
-def plain(place: Place, sent: Path, *, connections: int, seconds: float) -> Plain:
+def plain(place: Place, sent: bytes, *, connections: int, seconds: float, bare: bool = False) -> Plain:
     """Requests as fast as they are answered, on so many connections."""
-    command = [
-        "taskset",
-        "-c",
-        str(LOAD_CORE),
-        need("wrk", "wrk"),
-        "-t1",
-        f"-c{connections}",
-        f"-d{max(1, round(seconds))}s",
-    ]
-    command += ["-s", str(HERE / "post.lua"), f"http://127.0.0.1:{place.port}", "--", str(sent), place.key]
+    (body := place.home / "sent").write_bytes(sent)
+    (head := place.home / "fields").write_text("\n".join(fields(place.key, bare=bare)) + "\n")
+    command = [*_on_load_core(), need("wrk", "wrk"), "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s"]
+    command += ["-s", str(HERE / "post.lua"), f"http://127.0.0.1:{place.port}", "--", str(body), str(head)]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return msgspec.json.decode(said.strip().splitlines()[-1], type=Plain)
+    seen = msgspec.json.decode(said.strip().splitlines()[-1], type=Plain)
+    if seen.failed or not seen.requests:
+        raise Failed(f"{place.name}: {seen.failed} of {seen.requests} requests failed")
+    return seen
 
 
-def streams(place: Place, sent: bytes, *, connections: int, seconds: float) -> Streams:
-    """Streams one after another on so many connections, until the time is over and the last has ended."""
-    os.sched_setaffinity(0, {LOAD_CORE})
-    request = _request(place, sent)
-    until = time.monotonic() + seconds
-    ended = events = failed = 0
-    tails: dict[socket.socket, bytes] = {}
-    with selectors.DefaultSelector() as waiting:
-        for _ in range(connections):
-            opened = socket.create_connection(("127.0.0.1", place.port), timeout=10)
-            opened.sendall(request)
-            tails[opened] = b""
-            waiting.register(opened, selectors.EVENT_READ, opened)
-        while tails:
-            for ready, _ in waiting.select(10) or _give_up():
-                one: socket.socket = ready.data
-                got = one.recv(1 << 16)
-                seen = tails[one] + got
-                events += seen.count(_DELTA) - tails[one].count(_DELTA)
-                tails[one] = seen[-len(_DELTA) - 8 :]
-                whole = seen.endswith(_LAST)
-                ended += whole
-                failed += not got
-                if got and not (whole and time.monotonic() >= until):
-                    if whole:
-                        one.sendall(request)
-                    continue
-                waiting.unregister(one)
-                one.close()
-                del tails[one]
-    return Streams(ended, events, failed)
+def streams(
+    place: Place,
+    sent: bytes,
+    *,
+    connections: int,
+    per_second: float = 100_000,
+    while_open: Callable[[], None] | None = None,
+) -> Streams:
+    """One stream on each of so many connections, to the last one's end.
+
+    Args:
+        place: What is loaded.
+        sent: The body of each request.
+        connections: How many.
+        per_second: How many of them are opened in a second.
+        while_open: Called when all have their first event.
+    """
+    (whole := place.home / "request").write_bytes(request(place.port, place.key, sent))
+    command = [*_on_load_core(), str(place.programs / "streams"), str(place.port), str(connections), "0"]
+    with subprocess.Popen([*command, str(per_second), str(whole)], stdout=subprocess.PIPE, text=True) as asking:
+        said = _lines(asking, while_open)
+    if asking.returncode or not said:
+        raise Failed(f"{place.name}: the streams broke off with {asking.returncode}")
+    seen = msgspec.json.decode(said, type=Streams)
+    if seen.failed:
+        raise Failed(f"{place.name}: {seen.failed} of {connections} streams failed")
+    return seen
 
 
-def _give_up() -> list[tuple[selectors.SelectorKey, int]]:
-    raise TimeoutError("no event for ten seconds")
+def _lines(asking: subprocess.Popen[str], while_open: Callable[[], None] | None) -> str:
+    assert asking.stdout is not None  # noqa: S101  # asked for a pipe
+    last = ""
+    for line in asking.stdout:
+        if line == "open\n" and while_open:
+            while_open()
+        last = line
+    return last
 
 
-def _request(place: Place, sent: bytes) -> bytes:
-    head = (
-        f"POST /v1/messages HTTP/1.1\r\nhost: 127.0.0.1:{place.port}\r\nx-api-key: {place.key}\r\n"
-        f"anthropic-version: 2023-06-01\r\ncontent-type: application/json\r\ncontent-length: {len(sent)}\r\n\r\n"
-    )
-    return head.encode() + sent
+def _on_load_core() -> list[str]:
+    return [need("taskset", "util-linux"), "-c", str(LOAD_CORE)]

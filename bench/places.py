@@ -1,8 +1,7 @@
-"""What the bench measures between and with: the upstream, nginx, the gateway, and their CPU time.
+"""What the bench measures between and with: the upstream, nginx, the gateway.
 
 Each place is a process (tree) on one core; what loads it and what answers it
-share the other. Linux only: cores and CPU time are read from /proc.
-Used by bench/run.py.
+share the other. Linux only. Used by bench/run.py, bench/cases and bench/soak.py.
 """
 
 import os
@@ -16,16 +15,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench import proc
 from tests.gateway_process import GatewayProcess, anthropic
 
 HERE = Path(__file__).parent
-GATEWAY_CORE = 0
+PLACE_CORE = 0
 LOAD_CORE = 1
-_TICKS = os.sysconf("SC_CLK_TCK")
+MAX_BODY = 200_000_000
 _PATIENCE_S = 10.0
 
+# As an operator would set it who wants speed and looks at nothing: kept-alive connections on both sides, no log,
+# answers handed on as they come, bodies held in memory and not in files. Whether bodies are held at all
+# (`proxy_request_buffering`) makes no difference that can be measured.
 NGINX = """\
-daemon off;
+{user}daemon off;
 worker_processes 1;
 pid {home}/nginx.pid;
 error_log {home}/error.log crit;
@@ -59,6 +62,18 @@ class Missing(Exception):
     """A program that the bench needs is not on this machine; the text says which."""
 
 
+class Failed(Exception):
+    """Requests went wrong, so that what was measured means nothing; the text says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fake:
+    """The upstream, and where the bench's own programs are."""
+
+    port: int
+    programs: Path
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Something that stands between load and upstream."""
@@ -68,14 +83,24 @@ class Place:
     pid: int
     key: str
     """The gateway's; nginx hands it on unread."""
+    fake: Fake
+    home: Path
+    """For what a case must write down."""
+    ready_s: float
+    """From its start until it accepts requests."""
+
+    @property
+    def programs(self) -> Path:
+        """Where what bench/*.c became is."""
+        return self.fake.programs
 
     def cpu_s(self) -> float:
-        """User and system time of the process tree so far, in seconds."""
-        return sum(_cpu_s(pid) for pid in _tree(self.pid))
+        """User and system time of the process tree so far, threads and all, in seconds."""
+        return sum(proc.cpu_s(pid) for pid in proc.tree(self.pid))
 
     def memory_kb(self) -> int:
         """Proportional set size of the process tree."""
-        return sum(_pss_kb(pid) for pid in _tree(self.pid))
+        return sum(proc.pss_kb(pid) for pid in proc.tree(self.pid))
 
 
 def need(program: str, package: str) -> str:
@@ -86,43 +111,45 @@ def need(program: str, package: str) -> str:
     return found
 
 
-def pin(pid: int, core: int) -> None:
-    """Keep a process, its threads and its children on one core."""
-    for one in _tree(pid):
-        for task in Path(f"/proc/{one}/task").iterdir():
-            os.sched_setaffinity(int(task.name), {core})
-
-
 @contextmanager
-def upstream(home: Path, *, events: int, gap_ms: float) -> Iterator[int]:
-    """The fake API, compiled here; gives its port."""
-    program = home / "upstream"
-    command = [need("cc", "gcc"), "-O2", "-D_GNU_SOURCE", "-o", str(program), str(HERE / "upstream.c")]
-    subprocess.run(command, check=True)
+def upstream(home: Path) -> Iterator[Fake]:
+    """The fake API, compiled here with the bench's other programs."""
+    compiler = [need("cc", "gcc"), "-O2", "-D_GNU_SOURCE"]
+    for name in ("upstream", "streams"):
+        subprocess.run([*compiler, "-o", str(home / name), str(HERE / f"{name}.c")], check=True)
     port = _free_port()
-    with _running([str(program), str(port), str(events), str(gap_ms)], port, LOAD_CORE):
-        yield port
+    with _running([str(home / "upstream"), str(port)], port, LOAD_CORE):
+        yield Fake(port, home)
 
 
 @contextmanager
-def nginx(home: Path, upstream_port: int, key: str) -> Iterator[Place]:
+def nginx(home: Path, fake: Fake) -> Iterator[Place]:
     """The limit: a reverse proxy that looks at nothing."""
     port = _free_port()
     config = home / "nginx.conf"
-    config.write_text(NGINX.format(home=home, upstream=upstream_port, port=port))
+    # Started by root, its worker would be somebody who may not write here.
+    user = "" if os.geteuid() else "user root;\n"
+    config.write_text(NGINX.format(user=user, home=home, upstream=fake.port, port=port))
     command = [need("nginx", "nginx"), "-p", str(home), "-e", str(home / "error.log"), "-c", str(config)]
-    with _running(command, port, GATEWAY_CORE) as pid:
-        yield Place("nginx", port, pid, key)
+    began = time.monotonic()
+    with _running(command, port, PLACE_CORE) as pid:
+        yield Place("nginx", port, pid, "cw-" + "0" * 49, fake, home, time.monotonic() - began)
 
 
 @contextmanager
-def clearway(home: Path, upstream_port: int) -> Iterator[Place]:
-    """Our gateway as it is started every day: key, ledger and usage on."""
-    config = anthropic(f"http://127.0.0.1:{upstream_port}")
+def clearway(home: Path, fake: Fake) -> Iterator[Place]:
+    """Our gateway as it is started every day: key, ledger and usage on. Bodies up to `MAX_BODY`."""
+    config = f"[server]\nmax_body = {MAX_BODY}\n{anthropic(f'http://127.0.0.1:{fake.port}')}"
     credential = {"UPSTREAM_CREDENTIAL": "sk-ant-dummy", "CLEARWAY_LOG__LEVEL": "warning"}
+    began = time.monotonic()
     with GatewayProcess(home, config, environment=credential) as gateway:
-        pin(gateway.pid, GATEWAY_CORE)
-        yield Place("clearway", int(gateway.url.rsplit(":", 1)[1]), gateway.pid, gateway.new_key("bench"))
+        ready_s = time.monotonic() - began
+        proc.pin(gateway.pid, PLACE_CORE)
+        port = int(gateway.url.rsplit(":", 1)[1])
+        yield Place("clearway", port, gateway.pid, gateway.new_key("bench"), fake, home, ready_s)
+
+
+PLACES = {"nginx": nginx, "clearway": clearway}
 
 
 @contextmanager
@@ -130,7 +157,7 @@ def _running(command: list[str], port: int, core: int) -> Iterator[int]:
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
     try:
         _wait_listening(process, port)
-        pin(process.pid, core)
+        proc.pin(process.pid, core)
         yield process.pid
     finally:
         process.send_signal(signal.SIGTERM)
@@ -143,7 +170,7 @@ def _wait_listening(process: subprocess.Popen[bytes], port: int) -> None:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except OSError:
-            time.sleep(0.01)
+            time.sleep(0.002)
         else:
             return
     raise Missing(f"{process.args!r} did not start")
@@ -152,19 +179,3 @@ def _wait_listening(process: subprocess.Popen[bytes], port: int) -> None:
 def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as found:
         return int(found.getsockname()[1])
-
-
-def _tree(pid: int) -> list[int]:
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *(one for child in children for one in _tree(int(child)))]
-
-
-def _cpu_s(pid: int) -> float:
-    # proc(5): after the name, which may hold spaces, utime and stime are fields 14 and 15 of the line.
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
-
-
-def _pss_kb(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))

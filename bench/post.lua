@@ -1,14 +1,15 @@
 -- Posts one body again and again and prints what was done as one line of JSON.
--- Arguments after `--`: the body's file, the key.
+-- Arguments after `--`: the body's file, a file of header lines.
 function init(args)
   local file = assert(io.open(args[1], "rb"))
   wrk.method = "POST"
   wrk.path = "/v1/messages"
   wrk.body = file:read("*a")
   file:close()
-  wrk.headers["content-type"] = "application/json"
-  wrk.headers["anthropic-version"] = "2023-06-01"
-  wrk.headers["x-api-key"] = args[2]
+  for line in io.lines(args[2]) do
+    local name, value = line:match("^([^:]+): (.*)$")
+    wrk.headers[name] = value
+  end
 end
 
 function done(summary, latency)

@@ -1,13 +1,15 @@
-"""Writes `docs/reference/` from the code, so that it cannot say anything else.
+"""Writes `docs/reference/` and `docs/checks.md` from the code, so that they cannot say anything else.
 
 The commands come from the command line itself, settings and record fields from
-the docstrings under them, errors from their tree. `--check` writes nothing and
-fails where a committed page differs. Used by `make docs` and `make check`.
+the docstrings under them, errors from their tree, checks from their tests. `--check`
+writes nothing and fails where a committed page differs. Used by `make docs` and `make check`.
 """
 
 import argparse
+import ast
 import difflib
 import inspect
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,7 +24,9 @@ from clearway.core import errors
 from clearway.keys.model import Key
 from clearway.ledger.protocol import AttemptRow, ExchangeRow, UsageRow
 
-REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+CHECKS = ROOT / "tests" / "checks"
 MADE = "<!-- Made from the code by `make docs`: change it there. -->"
 _RECORDS: tuple[tuple[type[msgspec.Struct], str], ...] = (
     (ExchangeRow, "`clearway log --json` prints one per line; `clearway show --json` has it under `exchange`."),
@@ -37,7 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--check", action="store_true", help="write nothing, fail where a page differs")
     check = parser.parse_args().check
-    stale = [name for name, make in PAGES.items() if not _settle(REFERENCE / name, make(), check=check)]
+    stale = [name for name, make in PAGES.items() if not _settle(DOCS / name, make(), check=check)]
     if stale:
         print(f"error: {', '.join(stale)} differ from the code; run: make docs", file=sys.stderr)
         raise SystemExit(1)
@@ -208,6 +212,53 @@ def _type_name(kind: object) -> str:
     return text
 
 
+_CHECK = re.compile(
+    r"(?P<id>b\d+): (?P<promise>.+?)\n\n(?P<elsewhere>.+?)\nFormats: (?P<formats>[^\n]+)(?:\nOpen: (?P<open>.+))?",
+    re.DOTALL,
+)
+
+
+def checks_page() -> str:
+    """Every check of `tests/checks`, from the docstrings of its module and of its tests."""
+    rows, details = [], []
+    for path in sorted(CHECKS.glob("test_b*.py")):
+        tree = ast.parse(path.read_text())
+        found = _CHECK.fullmatch(ast.get_docstring(tree) or "")
+        if found is None:
+            raise ValueError(f"{path.name}: its docstring is not `bN: promise`, what went wrong elsewhere, `Formats:`")
+        promises = [_promise(path, node, found["id"]) for node in ast.walk(tree) if _is_test(node)]
+        state = f"kept for {found['formats']}" + (f"; open: {found['open']}" if found["open"] else "")
+        where = path.relative_to(ROOT).as_posix()
+        rows.append(f"| {found['id']} | {_cell(found['promise'])} | `{where}` | {_cell(state)} |")
+        details += ["", f"## {found['id']}: {_cell(found['promise'])}", "", _cell(found["elsewhere"]), ""]
+        details += [f"- {promise}" for promise in promises]
+    lines = [
+        MADE,
+        "# Checks",
+        "",
+        "What goes wrong most often in programs of this kind, and what is promised here instead.",
+        "Each check is a module of tests that drives the real program; it fails the build.",
+        "",
+        "| check | promise | tests | state |",
+        "|---|---|---|---|",
+        *rows,
+    ]
+    return _text([*lines, *details])
+
+
+def _is_test(node: ast.AST) -> bool:
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
+
+
+def _promise(path: Path, node: ast.AST, check: str) -> str:
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        raise TypeError(node)
+    said = ast.get_docstring(node) or ""
+    if not said.startswith(f"{check}: "):
+        raise ValueError(f"{path.name}: the docstring of {node.name} does not begin with `{check}: `")
+    return _cell(said.removeprefix(f"{check}: "))
+
+
 def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
@@ -217,10 +268,11 @@ def _text(lines: list[str]) -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {
-    "cli.md": cli_page,
-    "settings.md": settings_page,
-    "errors.md": errors_page,
-    "records.md": records_page,
+    "reference/cli.md": cli_page,
+    "reference/settings.md": settings_page,
+    "reference/errors.md": errors_page,
+    "reference/records.md": records_page,
+    "checks.md": checks_page,
 }
 
 

@@ -1,7 +1,7 @@
 """Makes sure that the programs which the tests drive are on this machine.
 
-PostgreSQL comes from the system (installed where we are root on Debian, told
-otherwise); Claude Code and the SDK for Node come from npm, by their lock file,
+PostgreSQL and libfaketime come from the system (installed where we are root on
+Debian, told otherwise); Claude Code and the SDK for Node come from npm, by their lock file,
 into `.cache/clients`. Nothing is started here: tests start their own.
 Used by `make services`, after `make setup`.
 """
@@ -26,27 +26,44 @@ def main() -> None:
     problems = [problem for problem in (_postgresql(), _clients()) if problem]
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
+    if note := _faketime():
+        print(f"note: {note}", file=sys.stderr)
     raise SystemExit(1 if problems else 0)
 
 
 def _postgresql() -> str | None:
-    if _has_postgresql():
+    if _has_postgresql() or (_apt_install("postgresql") and _has_postgresql()):
         return None
-    package = "PostgreSQL's server programs (initdb, pg_ctl) are missing: install the package `postgresql`"
-    apt = shutil.which("apt-get")
-    if os.geteuid() != 0 or apt is None:
-        return package
-    print("installing postgresql with apt-get", file=sys.stderr)
-    quietly = ["env", "DEBIAN_FRONTEND=noninteractive", apt, "-qq", "-o", "DPkg::Lock::Timeout=120"]
-    for what in (["update"], ["install", "--yes", "--no-install-recommends", "postgresql"]):
-        if subprocess.run([*quietly, *what], check=False, stdout=subprocess.DEVNULL).returncode != 0:
-            return package
-    return None if _has_postgresql() else package
+    return "PostgreSQL's server programs (initdb, pg_ctl) are missing: install the package `postgresql`"
 
 
 def _has_postgresql() -> bool:
     # Debian keeps the server's programs off PATH.
     return shutil.which("initdb") is not None or any(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+
+
+def _faketime() -> str | None:
+    """For a clock that jumps; without it those tests are skipped, and say so."""
+    if _has_faketime() or (_apt_install("libfaketime") and _has_faketime()):
+        return None
+    return "libfaketime is missing: the tests of clock jumps are skipped; install the package `libfaketime`"
+
+
+def _has_faketime() -> bool:
+    return any(Path("/usr").glob("lib/*/faketime/libfaketimeMT.so.1"))
+
+
+def _apt_install(package: str) -> bool:
+    """Whether it could be installed: as root, on Debian."""
+    apt = shutil.which("apt-get")
+    if os.geteuid() != 0 or apt is None:
+        return False
+    print(f"installing {package} with apt-get", file=sys.stderr)
+    quietly = ["env", "DEBIAN_FRONTEND=noninteractive", apt, "-qq", "-o", "DPkg::Lock::Timeout=120"]
+    steps = (["update"], ["install", "--yes", "--no-install-recommends", package])
+    return all(
+        subprocess.run([*quietly, *step], check=False, stdout=subprocess.DEVNULL).returncode == 0 for step in steps
+    )
 
 
 def _clients() -> str | None:

@@ -36,7 +36,7 @@ from clearway.ledger.writer import Writer
 from clearway.limits.unlimited import Unlimited
 from clearway.observe.feed import LiveFeed
 from clearway.observe.logging import ExchangeLog
-from clearway.observe.protocol import Status
+from clearway.observe.protocol import Cooling, Status
 from clearway.pricing.cost import cost
 from clearway.pricing.prices import PriceFileError, PriceList
 from clearway.server.app import App
@@ -51,6 +51,7 @@ from clearway.server.listen import (
     remove_control,
     url_of,
 )
+from clearway.server.load import Load
 from clearway.server.serving import Serving
 from clearway.upstreams.registry import Managed, Parts, build
 
@@ -108,7 +109,7 @@ async def gateway(config: Config, environ: Mapping[str, str], *, show_first_key:
         LedgerError: The ledger cannot be opened.
     """
     check_bind(config.server)
-    raise_descriptor_limit()
+    max_connections = raise_descriptor_limit()
     clock = SystemClock()
     ids = IdMaker(clock)
     data_dir = Path(config.server.data_dir)
@@ -139,6 +140,7 @@ async def gateway(config: Config, environ: Mapping[str, str], *, show_first_key:
                 key_required=not is_loopback(config.server.host) or config.server.behind_proxy,
                 max_body=config.server.max_body,
                 heartbeat_s=config.server.heartbeat_s,
+                retries=config.retries,
             ),
             router=Router(upstreams, config.models.aliases),
             ring=keys,
@@ -146,7 +148,7 @@ async def gateway(config: Config, environ: Mapping[str, str], *, show_first_key:
             limiter=Unlimited(),
             ids=ids,
         )
-        back = _Back(walker=walker, writer=writer, store=store, feed=feed, info=info)
+        back = _Back(walker=walker, writer=writer, store=store, feed=feed, info=info, max_connections=max_connections)
         running = _door(config, back, [tcp, control], url, first_key)
         lock.publish(msgspec.structs.replace(info, url=url, socket=str(path)))
         yield running
@@ -213,6 +215,7 @@ class _Back(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     feed: LiveFeed
     info: OwnerInfo
+    max_connections: int
 
 
 def _door(config: Config, back: _Back, sockets: list[socket.socket], url: str, first_key: str | None) -> Running:
@@ -231,6 +234,12 @@ def _door(config: Config, back: _Back, sockets: list[socket.socket], url: str, f
             upstreams=upstreams,
             healthy=writer.healthy,
             open_exchanges=feed.open_exchanges,
+            cooling=tuple(
+                Cooling(
+                    upstream=mark.upstream, model=mark.model, why=mark.why, left_s=round(left_s, 3), told=mark.is_told
+                )
+                for mark, left_s in back.walker.health.cooling()
+            ),
         )
 
     room = BodyRoom(
@@ -239,15 +248,16 @@ def _door(config: Config, back: _Back, sockets: list[socket.socket], url: str, f
         max_reading=config.server.max_reading,
     )
     hosts = Hosts(config.server.host, config.server.hosts)
+    load = Load(back.walker, max_in_flight=config.server.max_in_flight, max_memory=config.server.max_memory)
     app = App(
-        back.walker,
+        load,
         hosts,
         room,
         control_app(back.store, feed, holders, status),
-        lambda: writer.healthy and serving.is_accepting,
+        lambda: writer.healthy and serving.is_accepting and not load.is_over,
         config.server.cors_origins,
     )
-    serving = Serving(app, sockets, drain_s=config.server.drain_s)
+    serving = Serving(app, sockets, drain_s=config.server.drain_s, max_connections=back.max_connections)
     return Running(
         url=url,
         config=config,

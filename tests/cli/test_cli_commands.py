@@ -4,7 +4,6 @@ import json
 import re
 import socket
 import stat
-import sys
 
 import pytest
 
@@ -30,18 +29,6 @@ def test_help_names_every_command(desk: Desk) -> None:
     assert bare.returncode == asked.returncode == 0
     for name in ("serve", "run", "demo", "log", "show", "usage", "keys", "env", "doctor", "config"):
         assert re.search(rf"^  {name} +[A-Z].*\.$", asked.stdout, re.MULTILINE), name
-
-
-def test_help_imports_no_machinery() -> None:
-    """Help is fast because nothing heavy is imported for it."""
-    script = (
-        "import sys, clearway.cli.app; from typer.testing import CliRunner;"
-        "assert CliRunner().invoke(clearway.cli.app.app, ['--help']).exit_code == 0;"
-        "print(*{'sqlalchemy', 'rich', 'starlette', 'uvicorn', 'alembic', 'ssl'} & set(sys.modules))"
-    )
-    import subprocess  # noqa: PLC0415  # only here
-
-    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "\n"
 
 
 def test_every_command_can_be_imported() -> None:
@@ -318,7 +305,7 @@ def test_doctor_finds_what_is_wrong(desk: Desk) -> None:
         "fail port: 127.0.0.1:",
         "fail store: the ledger's database cannot be used: ",
         "fail credential of api: environment NOT_THERE: upstreams[0].api_key: is not set",
-        f"fail upstream api: {dead}: connection refused",
+        f"fail upstream api: no connection to {dead.removeprefix('http://')}: connection refused",
         "warn .claude/settings.json: sends Claude Code in this directory to other.example",
         "warn proxy variables: HTTPS_PROXY: clients would ask that proxy",
         "warn variables: not read: CLEARWAY_PROT",

@@ -1,8 +1,10 @@
-"""The official SDK for Python against the real gateway, with a key in both places where it may stand."""
+"""The official SDK for Python against the real gateway, with a key in both places where it may stand.
+
+What it makes of errors is in tests/checks, b7 and b9.
+"""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import Literal
 
 import anthropic
 import httpx2
@@ -10,14 +12,14 @@ import msgspec
 import pytest
 
 from tests.clients.answers import FINAL_OUTPUT, REQUEST_ID, USAGE, events, message, say
-from tests.fake_upstream import Answer, Cut, FakeUpstream, Received, Script, error_answer, json_answer, stream_answer
+from tests.clients.sdk import Place, connect, connect_async, forget_this_machine
+from tests.fake_upstream import Answer, Cut, FakeUpstream, Received, Script, json_answer, stream_answer
 from tests.gateway_process import SIM, GatewayProcess, passthrough
 from tests.gateway_process import anthropic as own_credential
 
 pytestmark = [pytest.mark.client, pytest.mark.timeout(60)]
 
 MODEL = "claude-sonnet-5-5"
-Place = Literal["x-api-key", "bearer"]
 Start = Callable[..., GatewayProcess]
 Upstreams = Callable[[Script], FakeUpstream]
 
@@ -31,10 +33,7 @@ TOOL: anthropic.types.ToolParam = {
 
 @pytest.fixture(autouse=True)
 def _nothing_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The SDK looks into the environment and the home directory: both are empty here."""
-    for name in ("API_KEY", "AUTH_TOKEN", "BASE_URL", "CUSTOM_HEADERS", "PROFILE", "LOG"):
-        monkeypatch.delenv(f"ANTHROPIC_{name}", raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
+    forget_this_machine(monkeypatch, tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -59,33 +58,15 @@ def key(gateway: GatewayProcess, request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def client(gateway: GatewayProcess, key: str, place: Place) -> Iterator[anthropic.Anthropic]:
     """A client that neither retries nor reads proxies from the environment."""
-    with _client(gateway.url, key, place) as made:
+    with connect(gateway.url, key, place) as made:
         yield made
 
 
 @pytest.fixture
 async def async_client(gateway: GatewayProcess, key: str, place: Place) -> AsyncIterator[anthropic.AsyncAnthropic]:
     """The same, asynchronous."""
-    async with anthropic.AsyncAnthropic(
-        api_key=key if place == "x-api-key" else None,
-        auth_token=key if place == "bearer" else None,
-        base_url=gateway.url,
-        max_retries=0,
-        http_client=anthropic.DefaultAsyncHttpxClient(trust_env=False),
-    ) as made:
+    async with connect_async(gateway.url, key, place) as made:
         yield made
-
-
-def _client(
-    url: str, secret: str, place: Place, seen: Callable[[httpx2.Request], None] | None = None
-) -> anthropic.Anthropic:
-    return anthropic.Anthropic(
-        api_key=secret if place == "x-api-key" else None,
-        auth_token=secret if place == "bearer" else None,
-        base_url=url,
-        max_retries=0,
-        http_client=anthropic.DefaultHttpxClient(trust_env=False, event_hooks={"request": [seen] if seen else []}),
-    )
 
 
 def _rows(gateway: GatewayProcess, request: pytest.FixtureRequest, count: int) -> list[dict[str, object]]:
@@ -200,64 +181,13 @@ def test_models(client: anthropic.Anthropic) -> None:
         client.models.retrieve("claude-never-was")
 
 
-STATUSES = [
-    pytest.param(400, "invalid_request_error", anthropic.BadRequestError, id="400"),
-    pytest.param(401, "authentication_error", anthropic.AuthenticationError, id="401"),
-    pytest.param(403, "permission_error", anthropic.PermissionDeniedError, id="403"),
-    pytest.param(404, "not_found_error", anthropic.NotFoundError, id="404"),
-    pytest.param(409, "conflict_error", anthropic.ConflictError, id="409"),
-    pytest.param(413, "request_too_large", anthropic.RequestTooLargeError, id="413"),
-    pytest.param(422, "invalid_request_error", anthropic.UnprocessableEntityError, id="422"),
-    pytest.param(429, "rate_limit_error", anthropic.RateLimitError, id="429"),
-    pytest.param(500, "api_error", anthropic.InternalServerError, id="500"),
-    pytest.param(503, "api_error", anthropic.ServiceUnavailableError, id="503"),
-    pytest.param(529, "overloaded_error", anthropic.OverloadedError, id="529"),
-]
-
-
-@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-def test_errors_of_the_upstream(start_gateway: Start, fake_upstream: Upstreams, *, stream: bool) -> None:
-    """A client that pays for itself gets the upstream's own errors: status, class, body, request id, once each."""
-    said: list[Answer] = []
-    upstream = fake_upstream(lambda _: said[-1])
-    gateway = start_gateway(passthrough(upstream.url))
-    with _client(gateway.url, "sk-ant-api03-dummy", "x-api-key") as client:
-        for case in STATUSES:
-            status, kind, error_class = case.values
-            said.append(error_answer(int(str(status)), str(kind), "scripted", headers=[("request-id", REQUEST_ID)]))
-            with pytest.raises(anthropic.APIStatusError) as caught:
-                client.messages.create(model=MODEL, max_tokens=10, messages=QUESTION, stream=stream)
-
-            assert (error_class, status) == (type(caught.value), caught.value.status_code)
-            assert {"type": "error", "error": {"type": kind, "message": "scripted"}} == caught.value.body
-            assert REQUEST_ID == caught.value.request_id
-
-    assert len(STATUSES) == len(upstream.received)
-    rows = gateway.settled(len(STATUSES))
-    assert [case.values[:2] for case in STATUSES] == [(row["status"], row["error_type"]) for row in rows]
-
-
-def test_errors_of_our_own(gateway: GatewayProcess, place: Place) -> None:
-    """A key that is mistyped, unknown or revoked is told so, in the shape that the SDK understands."""
-    revoked = gateway.new_key(f"revoked-{place}")
-    gateway.cli("keys", "revoke", f"revoked-{place}")
-    for secret in (revoked, revoked[:-1] + "_", "cw-"):
-        with _client(gateway.url, secret, place) as client, pytest.raises(anthropic.AuthenticationError) as caught:
-            client.messages.create(model=MODEL, max_tokens=10, messages=QUESTION)
-
-        assert "invalid_key" == caught.value.response.headers["x-clearway-error"]
-        assert "false" == caught.value.response.headers["x-should-retry"]
-        assert "authentication_error" == caught.value.type
-        assert revoked[3:40] not in caught.value.message
-
-
 def test_bytes_are_untouched(start_gateway: Start, fake_upstream: Upstreams) -> None:
     """What the SDK wrote is what the upstream reads, and the other way round, to the byte."""
     upstream = fake_upstream(lambda received: say("scripted \u20ac", received))
     gateway = start_gateway(own_credential(upstream.url), environment={"UPSTREAM_CREDENTIAL": "sk-ant-dummy"})
     written: list[bytes] = []
     key = gateway.new_key("bytes")
-    with _client(gateway.url, key, "bearer", lambda request: written.append(request.content)) as client:
+    with connect(gateway.url, key, "bearer", seen=lambda request: written.append(request.content)) as client:
         whole = client.messages.with_raw_response.create(model=MODEL, max_tokens=10, messages=QUESTION)
         with client.messages.with_streaming_response.create(
             model=MODEL, max_tokens=10, messages=QUESTION, stream=True
@@ -283,7 +213,7 @@ def test_cut_stream_is_no_quiet_end(start_gateway: Start, fake_upstream: Upstrea
     upstream = fake_upstream(script)
     gateway = start_gateway(passthrough(upstream.url))
     with (
-        _client(gateway.url, "sk-ant-api03-dummy", "x-api-key") as client,
+        connect(gateway.url, "sk-ant-api03-dummy", "x-api-key") as client,
         pytest.raises((anthropic.APIConnectionError, httpx2.TransportError)),
         client.messages.stream(model=MODEL, max_tokens=10, messages=QUESTION) as stream,
     ):

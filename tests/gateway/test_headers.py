@@ -16,6 +16,7 @@ KEPT = [
     (b"content-type", b"application/json"),
     (b"content-encoding", b"gzip"),
     (b"anthropic-unknown", b"\xe4"),
+    (b"session_id", b"0192"),
 ]
 NEVER = [
     (b"host", b"127.0.0.1"),
@@ -38,6 +39,11 @@ NEVER = [
     (b"x-forwarded-anything", b"x"),
     (b"x-clearway-key", KEY),
     (b"x-clearway-anything", b"x"),
+    (b"content_length", b"3"),
+    (b"transfer_encoding", b"chunked"),
+    (b"x_api_key", b"sk-ant-api03-dummy"),
+    (b"x_forwarded-for", b"1.2.3.4"),
+    (b"proxy_authorization", b"Basic x"),
     (b"x-other", KEY),
     (b"x-other", b"Bearer " + KEY),
 ]

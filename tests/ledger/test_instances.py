@@ -1,6 +1,9 @@
 """The sweep: what dead gateways left open ends, and is charged."""
 
+import sqlite3
+
 import msgspec
+import pytest
 from sqlalchemy import select
 
 from clearway.core.exchange import Record
@@ -43,6 +46,33 @@ def test_charges_what_was_noted(store: Store) -> None:
     assert (row.upstream, row.kind, row.attempts) == ("api", "anthropic", 1)
     assert row.first_byte_us == 101_000
     assert (attempt.outcome, attempt.ended_us, attempt.output_tokens) == ("interrupted", START_US + 5_000_000, 10)
+
+
+def _steps(store: Store) -> int:
+    """How many hundreds of instructions SQLite runs for a sweep that finds nothing."""
+    steps = 0
+
+    def count() -> None:
+        nonlocal steps
+        steps += 1
+
+    with store.database.writing() as connection:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        driver.set_progress_handler(count, 100)
+        assert 0 == instances.sweep(connection, me="me", now_us=LATER_US, alone=True)
+        driver.set_progress_handler(None, 0)
+    return steps
+
+
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
+def test_takes_no_longer_with_a_long_ledger(store: Store) -> None:
+    """What is settled is not looked at: a gateway with a million rows starts as fast as an empty one."""
+    register(store, "dead")
+    before = _steps(store)
+    keep_stories(store, [Story(one, instance_id="dead") for one in new_ids(2_000)])
+
+    assert before == _steps(store)
 
 
 def test_without_any_note(store: Store) -> None:

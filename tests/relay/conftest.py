@@ -29,10 +29,10 @@ def build_stage(tmp_path: Path) -> Iterator[Callable[..., Stage]]:
     """Builds stages with settings of their own that end with the test."""
     with ExitStack() as stack:
 
-        def build(settings: str = "") -> Stage:
+        def build(settings: str = "", upstreams: Callable[[str], str] | None = None) -> Stage:
             home = tmp_path / "stage"
             home.mkdir()
-            stage = Stage(home, settings=settings)
+            stage = Stage(home, settings=settings, upstreams=upstreams)
             stack.enter_context(stage.upstream)
             stack.enter_context(stage.gateway)
             return stage

@@ -7,6 +7,9 @@ own. Used by the tests of the relay.
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
+
+import pytest
 
 from clearway.cli.remote import RemoteLedger, read_status
 from clearway.core.clock import SystemClock
@@ -17,13 +20,18 @@ from clearway.ledger.protocol import AttemptRow, ExchangeDetail, ExchangeQuery, 
 from clearway.observe.protocol import Status
 from tests.fake_upstream import Answer, FakeUpstream, Received
 from tests.gateway_process import GatewayProcess, anthropic, passthrough
-from tests.relay.wire_client import PATIENCE_S, Client
+from tests.relay.wire_client import OWN_CREDENTIAL, PATIENCE_S, Client, Whole
 
+Payer = Literal["client", "gateway"]
+PAYERS = (pytest.param("client", id="passthrough"), pytest.param("gateway", id="anthropic"))
+"""Whose credential goes upstream, and the kind of upstream that leads to."""
 CREDENTIAL = "dummy-upstream-credential"
 """What the gateway itself shows an upstream of kind `anthropic`."""
 AT_ONCE_S = 2.0
 """What is promised within 250 ms, on a machine that has other things to do."""
 _PAUSE_S = 0.01
+NO_COOL_DOWN = "[retries]\nlongest_cool_down_s = 0\n"
+"""For tests that have an upstream fail on purpose, again and again."""
 
 
 def wait_until(holds: Callable[[], bool], what: str) -> None:
@@ -87,15 +95,27 @@ class Books:
         return self.ledger.create_key(spec).secret
 
 
+def _both(url: str) -> str:
+    return passthrough(url) + anthropic(url)
+
+
 class Stage:
     """One gateway in front of one scripted upstream, which it reaches in two ways: with
     the client's own credential (`passthrough`) and with the gateway's (`anthropic`).
+
+    Without cool-downs, unless `settings` have a table `[retries]`.
+
+    Args:
+        home: An empty directory.
+        settings: The beginning of the configuration.
+        upstreams: Makes the rest of it from the address of the upstream, where it is not the usual.
     """
 
-    def __init__(self, home: Path, *, settings: str = "") -> None:
+    def __init__(self, home: Path, *, settings: str = "", upstreams: Callable[[str], str] | None = None) -> None:
         self._script: Callable[[Received], Answer] | None = None
         self.upstream = FakeUpstream(self._play)
-        config = settings + passthrough(self.upstream.url) + anthropic(self.upstream.url)
+        settings = settings if "[retries]" in settings else NO_COOL_DOWN + settings
+        config = settings + (upstreams or _both)(self.upstream.url)
         self.gateway = GatewayProcess(home, config, environment={"UPSTREAM_CREDENTIAL": CREDENTIAL})
         self._seen = 0
         self._ids = IdMaker(SystemClock())
@@ -139,3 +159,13 @@ class Stage:
         if not self.key:
             self.key = self.books.new_key(KeySpec(name="stage"))
         return ("x-api-key", self.key)
+
+    def credential(self, payer: Payer) -> tuple[str, str]:
+        """What a client shows so that `payer` pays."""
+        return OWN_CREDENTIAL if payer == "client" else self.key_field
+
+    def ask(self, payer: Payer, body: bytes, *fields: tuple[str, str], target: str = "/v1/messages") -> Whole:
+        """One request on a connection of its own, and its whole answer."""
+        with self.client() as client:
+            client.ask(body, [self.credential(payer), *fields], target=target)
+            return client.read_whole()

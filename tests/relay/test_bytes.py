@@ -1,12 +1,15 @@
-"""Answers arrive as they were sent: every byte, at once, over connections that are kept."""
+"""Answers arrive as they were sent: every byte, over connections that are kept.
+
+How streams are framed and cut is in tests/checks, b8.
+"""
 
 import gzip
 import zlib
 
 import pytest
 
-from tests.clients.answers import FINAL_OUTPUT, HEADERS, USAGE, events, message
-from tests.fake_upstream import Answer, Gate, Piece, answer, json_answer, stream_answer
+from tests.clients.answers import FINAL_OUTPUT, USAGE, events, message
+from tests.fake_upstream import Answer, answer, json_answer, stream_answer
 from tests.relay.stage import Stage
 from tests.relay.wire_client import JSON, MODEL, OWN_CREDENTIAL, Whole, prompt
 
@@ -30,48 +33,6 @@ def _assert_metered(stage: Stage, whole: Whole) -> None:
         row.estimated,
     )
     assert "end_turn" == row.stop_reason
-
-
-SHAPES = [
-    pytest.param([STREAM[at : at + 1] for at in range(len(STREAM))], id="byte-by-byte"),
-    pytest.param([STREAM[at : at + 7] for at in range(0, len(STREAM), 7)], id="sevens"),
-    pytest.param([STREAM], id="all-at-once"),
-    pytest.param([STREAM.replace(b"\n", b"\r\n")], id="crlf"),
-    pytest.param([part for line in STREAM.split(b"\n") for part in (line + b"\r", b"\n")][:-2], id="cr-and-lf-apart"),
-    pytest.param([b": a comment\n\nretry: 5\n\nid: 1\ndata: other\n\n", *SAID], id="comments-and-other-fields"),
-    pytest.param([b"\xef\xbb\xbf", *SAID], id="byte-order-mark"),
-    pytest.param([*SAID[:-1], SAID[-1][:-2]], id="no-final-line-ends"),
-    pytest.param([SAID[0], b"event: x\ndata: " + b"y" * 2_000_000 + b"\n\n", *SAID[1:]], id="two-megabytes-on-a-line"),
-]
-
-
-@pytest.mark.parametrize("pieces", SHAPES)
-def test_any_shape(stage: Stage, pieces: list[bytes]) -> None:
-    """However a stream is cut and ended, the client gets its bytes and the books its usage."""
-    stage.play(stream_answer(pieces, headers=HEADERS))
-
-    whole = _ask(stage)
-
-    assert b"".join(pieces) == whole.body
-    assert whole.complete
-    _assert_metered(stage, whole)
-
-
-def test_nothing_is_held_back(stage: Stage) -> None:
-    """Each event is with the client before the upstream says the next, though it ends in the middle of a line."""
-    cuts = [STREAM[:40], STREAM[40:41], STREAM[41:300], STREAM[300:-60], STREAM[-60:]]
-    gates = [Gate() for _ in cuts]
-    pieces: list[Piece] = [piece for pair in zip(cuts, gates, strict=True) for piece in pair]
-    stage.play(stream_answer(pieces, headers=HEADERS))
-
-    with stage.client() as client:
-        client.ask(prompt())
-        client.read_head()
-        for cut, gate in zip(cuts, gates, strict=True):
-            assert cut == client.read_until(cut)
-            gate.open()
-
-        assert (b"", True) == client.read_rest()
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])

@@ -1,15 +1,17 @@
-"""The list of models and the counting of tokens, in front of upstreams that have them and that lack them."""
+"""The list of models, in front of upstreams that have one and that lack it.
+
+The counting of tokens is in tests/checks, b10.
+"""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 import pytest
 
 from clearway.keys.model import KeySpec
-from tests.fake_upstream import Answer, Received, error_answer, json_answer
+from tests.fake_upstream import Answer, error_answer, json_answer
 from tests.relay.stage import CREDENTIAL, Stage
-from tests.relay.wire_client import JSON, OWN_CREDENTIAL, VERSION, Whole, prompt
+from tests.relay.wire_client import OWN_CREDENTIAL, VERSION, Whole
 
 ENTRIES = [
     {"type": "model", "id": f"claude-{name}", "display_name": name, "created_at": "2026-02-03T04:05:06Z", "x_new": [1]}
@@ -137,65 +139,6 @@ def test_list_that_fails(listing: Stage, said: Answer, code: str) -> None:
 
     assert (502, code) == (failed.head.status, failed.head.header("x-clearway-error"))
     assert IDS == _ids(_get(listing, "/v1/models", listing.key_field, VERSION))[:3]
-
-
-COUNT = b'{ "input_tokens" : 2095 }'
-COUNT_BODY = prompt("count me", stream=False, tools=[{"name": "x", "input_schema": {"type": "object"}}])
-
-
-def _count(stage: Stage, field: tuple[str, str]) -> Whole:
-    with stage.client() as client:
-        client.request("POST", "/v1/messages/count_tokens?beta=true", [field, VERSION, JSON], COUNT_BODY)
-        return client.read_whole()
-
-
-@pytest.mark.parametrize("payer", ["client", "gateway"])
-def test_count_tokens(stage: Stage, payer: str) -> None:
-    """Forwarded as it is, answered as it is, free of charge."""
-    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(COUNT)
-    stage.play(Answer((head + COUNT,)))
-
-    whole = _count(stage, OWN_CREDENTIAL if payer == "client" else stage.key_field)
-
-    assert (200, COUNT) == (whole.head.status, whole.body)
-    (received,) = stage.received
-    assert (COUNT_BODY, "/v1/messages/count_tokens?beta=true") == (received.body, received.target)
-    row = stage.books.settled(whole.head.exchange_id)
-    assert ("count_tokens", "ok", None, None) == (row.endpoint, row.outcome, row.input_tokens, row.cost_nano)
-
-
-@pytest.mark.parametrize("payer", ["client", "gateway"])
-def test_count_tokens_is_never_invented(stage: Stage, payer: str) -> None:
-    """Where the upstream lacks it, its 404 is the answer, and the model goes on working."""
-    missing = error_answer(404, "not_found_error", "no counting here")
-    counts = b"count_tokens"
-
-    def script(received: Received) -> Answer:
-        return missing if counts in received.head else json_answer({"type": "message"})
-
-    stage.play(script)
-    field = OWN_CREDENTIAL if payer == "client" else stage.key_field
-
-    whole = _count(stage, field)
-
-    assert 404 == whole.head.status
-    assert ("not_found_error", "no counting here") == whole.error()
-    with stage.client() as client:
-        client.ask(prompt(stream=False), [field])
-
-        assert 200 == client.read_whole().head.status
-
-
-def test_burst_of_counts(stage: Stage) -> None:
-    """Fifty at once, as an agent's tools ask: each is forwarded, answered and in the books."""
-    stage.play(json_answer({"input_tokens": 7}))
-
-    with ThreadPoolExecutor(50) as pool:
-        answers = list(pool.map(lambda _: _count(stage, OWN_CREDENTIAL), range(50)))
-
-    assert [200] * 50 == [whole.head.status for whole in answers]
-    assert 50 == len(stage.received)
-    assert {("count_tokens", "ok")} == {(row.endpoint, row.outcome) for row in stage.exchanges(50)}
 
 
 def test_an_unknown_model_is_told_as_it_is_kept(listing: Stage) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.clients.answers import FINAL_OUTPUT, HEADERS, USAGE, event, events, message
-from tests.fake_upstream import Answer, Cut, Gate, Piece, answer, json_answer, stream_answer
+from tests.clients.answers import FINAL_OUTPUT, HEADERS, USAGE, events, message
+from tests.fake_upstream import Answer, Cut, Gate, answer, json_answer, stream_answer
 from tests.relay.stage import Stage
 from tests.relay.wire_client import MODEL, OWN_CREDENTIAL, Whole, prompt
 
@@ -190,27 +190,6 @@ def test_broken_before_the_head(build_stage: Callable[[], Stage]) -> None:
             row = stage.books.settled(whole.head.exchange_id)
             assert ("upstream_error", 502, 1) == (row.outcome, row.status, row.attempts)
             assert 1 == len(stage.received), script
-
-
-ERROR = event("error", error={"type": "overloaded_error", "message": "scripted overload"})
-ERROR_ENDINGS = [
-    pytest.param([], True, id="then-a-proper-end"),
-    pytest.param([Cut.FIN], False, id="then-fin"),
-]
-
-
-@pytest.mark.parametrize(("ending", "complete"), ERROR_ENDINGS)
-def test_error_event(stage: Stage, ending: list[Piece], *, complete: bool) -> None:
-    """An error event is passed on untouched, as the upstream ended it, and is in the books."""
-    stage.play(stream_answer([*SAID[:5], ERROR, *ending], headers=HEADERS))
-
-    whole = _ask(stage, stream=True, payer="client")
-
-    assert (b"".join(SAID[:5]) + ERROR, complete) == (whole.body, whole.complete)
-    row = stage.books.settled(whole.head.exchange_id)
-    assert ("upstream_error", 200, True) == (row.outcome, row.status, row.estimated)
-    if complete:
-        assert "overloaded_error" == row.error_type
 
 
 def test_a_stream_of_another_kind(stage: Stage) -> None:

@@ -277,28 +277,6 @@ def test_what_goes_on_is_what_was_judged(world: World) -> None:
     assert ["/v1/files/a%20b?x=%2e%2e&y=../..&z=%00", "/v1/files/%C3%A9+@:,=", "/api/a~b", "/v1/x?a=b?c"] == targets
 
 
-def test_headers_that_are_not_the_upstreams_business(world: World, key: str) -> None:
-    """Hop by hop, cookies, proxies, ours: neither they nor what `connection` names go on."""
-    never = (
-        ("cookie", "session=1"),
-        ("connection", "keep-alive, X-Named"),
-        ("x-named", "1"),
-        ("keep-alive", "timeout=5"),
-        ("te", "trailers"),
-        ("proxy-authorization", "Basic eDp5"),
-        ("proxy-connection", "keep-alive"),
-        ("x-clearway-upstream", "spare"),
-        ("x-clearway-key", key),
-    )
-    said = send(world, "POST", "/v1/messages", *never, ("x-kept", "1"))
-    (received,) = world.login_host.received
-    came = {name for name, _ in received.headers}
-
-    assert said is not None
-    assert "x-kept" in came
-    assert set() == came & ({name for name, _ in never} - {"connection"})
-
-
 def test_the_account_behind_the_gateway_is_not_shown(world: World, key: str) -> None:
     """What an upstream says of the gateway's own account stays here; on passthrough it is the client's."""
     account = [

@@ -232,18 +232,6 @@ def test_fail_over_takes_the_other_credential(world: World, key: str) -> None:
     assert CREDENTIAL.encode() not in world.spare_host.bytes
 
 
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_the_clients_business(world: World, key: str, status: int) -> None:
-    """It is handed on and not followed: a login goes to the allowed host only."""
-    for stage in (world.login_host, world.api_host):
-        stage.says(answer(b"{}", status=status, headers=[("location", f"{world.spare_host.url}/v1/messages")]))
-    for fields in ((("authorization", f"Bearer {OAUTH}"),), (("x-api-key", key),)):
-        said = world.ask(*fields)
-
-        assert (status, f"{world.spare_host.url}/v1/messages") == (said.status, said.header("location"))
-    assert not world.spare_host.received
-
-
 def check_refusal(  # a small table
     world: World, key: str, status: int, target: str, method: str, upstreams: tuple[str, ...] = ("api",)
 ) -> None:

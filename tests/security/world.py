@@ -92,7 +92,9 @@ class World:
         if dead:
             upstreams += [_passthrough("dead-login", nowhere, "dead-*", "no-login-*")]
             upstreams += [_anthropic("dead-api", nowhere, "UPSTREAM_CREDENTIAL", "dead-*", "no-api-*")]
-        top = f'[server]\n{server}\n[log]\nlevel = "{log}"\n[models.aliases]\nfast = "claude-haiku-4-5"\n'
+        # Upstreams fail on purpose, again and again: none is ever left alone.
+        top = f'[server]\n{server}\n[retries]\nlongest_cool_down_s = 0\n[log]\nlevel = "{log}"\n'
+        top += '[models.aliases]\nfast = "claude-haiku-4-5"\n'
         return top + "".join(upstreams)
 
     def ask(

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
 from clearway.config.model import Timeouts
+from clearway.config.proxies import Proxy
 from clearway.upstreams.http import Address, HttpClient
 from clearway.upstreams.protocol import Reply, Request
 
@@ -144,12 +145,20 @@ async def silent(peer: Peer) -> None:
 
 @contextlib.asynccontextmanager
 async def connected(  # one argument for each thing that tests vary
-    base_url: str, *, timeouts: Timeouts | None = None, max_idle: int = 64, max_idle_s: float = 60.0
+    base_url: str,
+    *,
+    timeouts: Timeouts | None = None,
+    ca: str | None = None,
+    proxy: str | None = None,
+    max_idle: int = 64,
+    max_idle_s: float = 60.0,
 ) -> AsyncIterator[HttpClient]:
     """A client of `base_url`, closed at the end."""
     client = HttpClient(
         Address.parse(base_url),
         timeouts or Timeouts(connect_s=5, first_byte_s=5, idle_s=5, total_s=10),
+        ca=ca,
+        proxy=None if proxy is None else Proxy.parse(proxy),
         max_idle=max_idle,
         max_idle_s=max_idle_s,
     )

@@ -68,7 +68,7 @@ CASES = [
     ),
     pytest.param(
         Case(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", headers=((b"transfer-encoding", b"chunked"),),
-             is_head=True),
+             is_head=True, keep_alive=False),
         id="head-chunked",
     ),
     pytest.param(Case(b"HTTP/1.1 529 \r\ncontent-length: 0\r\n\r\n", status=529, headers=((b"content-length", b"0"),)),
@@ -277,6 +277,16 @@ def test_bytes_after_the_end_are_noticed_and_never_handed_out(wire: bytes, is_he
         assert answer.failure is None
         assert b"evil" not in answer.take()
         assert (b"x", b"y") not in answer.headers
+
+
+@pytest.mark.parametrize("more", [b"a", b"0\r\n", b"0\r\n\r\n", b"5\r"])
+def test_what_the_parser_takes_for_a_chunk_ends_the_connection(more: bytes) -> None:
+    """After the answer to a HEAD no chunk comes; where one does, the next answer cannot be told from it."""
+    answer = Answer(is_head=True)
+    answer.feed(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + more)
+
+    assert answer.complete
+    assert answer.leftover or not answer.keep_alive
 
 
 def test_a_limit_is_the_last_value_that_passes() -> None:

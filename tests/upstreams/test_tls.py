@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -13,57 +12,12 @@ from clearway.config.model import Timeouts
 from clearway.core.errors import UpstreamProtocolError, UpstreamUnreachable
 from clearway.upstreams.http import Address, HttpClient
 from tests.upstreams.hostile import Peer, chunked, fetch, get, hostile, plain, post, until
-
-Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    """An authority that nobody but these tests trusts."""
-    return trustme.CA()
-
-
-@pytest.fixture
-def ca_file(authority: trustme.CA, tmp_path: Path) -> str:
-    """Its certificate, as a setting names it."""
-    path = tmp_path / "ca.pem"
-    authority.cert_pem.write_to_path(path)
-    return str(path)
-
-
-@contextlib.asynccontextmanager
-async def serving(
-    certificate: trustme.LeafCert, handler: Handler, newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3
-) -> AsyncIterator[int]:
-    """A TLS server; yields its port."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.set_alpn_protocols(["h2", "http/1.1"])
-    context.maximum_version = newest
-    certificate.configure_cert(context)
-    server = await asyncio.start_server(handler, "127.0.0.1", 0, ssl=context)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
+from tests.upstreams.tls import echo, request_body, serving
 
 
 def client_of(port: int, ca: str | None, host: str = "127.0.0.1") -> contextlib.aclosing[HttpClient]:
     limits = Timeouts(connect_s=5, first_byte_s=5, idle_s=5)
     return contextlib.aclosing(HttpClient(Address.parse(f"https://{host}:{port}"), limits, ca=ca))
-
-
-async def request_body(reader: asyncio.StreamReader) -> bytes:
-    head = await reader.readuntil(b"\r\n\r\n")
-    size = next((int(line[15:]) for line in head.split(b"\r\n") if line.startswith(b"content-length:")), 0)
-    return await reader.readexactly(size)
-
-
-async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Send bodies back, until the client leaves."""
-    with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-        while True:
-            body = await request_body(reader)
-            writer.write(chunked(body) if body else plain(str(writer.get_extra_info("ssl_object").version()).encode()))
-            await writer.drain()
-    writer.close()
 
 
 async def test_a_certificate_of_an_added_authority(authority: trustme.CA, ca_file: str) -> None:

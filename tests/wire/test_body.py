@@ -1,6 +1,7 @@
 """A look into request bodies: what is read, what is refused, what is replaced."""
 
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -21,6 +22,8 @@ READ = [
     pytest.param(
         b'{"messages":[{"content":"say \\"model\\": \\u001b[0m"}],"model":"m"}', Peek("m"), id="quoted-in-text"
     ),
+    pytest.param(b'{"max_tokens":0}', Peek(max_tokens=0), id="no-tokens"),
+    pytest.param(b'{"max_tokens":9007199254740992}', Peek(max_tokens=1 << 53), id="many-tokens"),
     pytest.param(b'{"stream":null,"max_tokens":null,"model":null}', Peek(), id="nulls"),
     pytest.param(
         b'{"model":"m","unknown":{"deep":[[[{}]]]},"temperature":1e400}'.replace(b"1e400", b"1"),
@@ -43,6 +46,8 @@ UNREADABLE = [
     pytest.param(b'{"model":7}', id="model-is-a-number"),
     pytest.param(b'{"stream":"yes"}', id="stream-is-text"),
     pytest.param(b'{"max_tokens":"many"}', id="max-tokens-is-text"),
+    pytest.param(b'{"max_tokens":-1}', id="max-tokens-below-zero"),
+    pytest.param(b'{"max_tokens":9007199254740993}', id="max-tokens-beyond-all-numbers-of-tokens"),
     pytest.param(b'{"model":"m"', id="cut"),
     pytest.param(b'{"model":"m"}x', id="more-after-it"),
     pytest.param(b'{"a":NaN}', id="nan"),
@@ -71,6 +76,7 @@ TWICE = [
     pytest.param(b'{"model":"a","mode\\u006C":"b"}', "model", id="escaped-upper-case"),
     pytest.param(b'{"max_tokens":1,"max\\u005ftokens":9}', "max_tokens", id="escaped-underscore"),
     pytest.param(b'{"messages":[{"model":"n"}],"model":"a", "model" :"b"}', "model", id="beside-a-nested-one"),
+    pytest.param(b'{"model":"a","x\xe4":["\xff"],"model":"b"}', "model", id="beside-text-that-is-not-utf8"),
 ]
 
 
@@ -89,6 +95,9 @@ REPLACED = [
         b'{"\\u006dodel":"a","x":"\xe2\x82\xac"}', b'{"\\u006dodel":"new","x":"\xe2\x82\xac"}', id="escaped-name"
     ),
     pytest.param(b'{"x":"\xe2\x82\xac","model":"a\\"b"}', b'{"x":"\xe2\x82\xac","model":"new"}', id="escaped-value"),
+    pytest.param(
+        b'{"\\u006dodel":"a","x\xe4":["\xff"]}', b'{"\\u006dodel":"new","x\xe4":["\xff"]}', id="text-that-is-not-utf8"
+    ),
     pytest.param(b'{"x":"the \\"model\\" of","model":"a"}', b'{"x":"the \\"model\\" of","model":"new"}', id="in-text"),
 ]
 
@@ -97,6 +106,53 @@ REPLACED = [
 def test_one_value_changes_and_nothing_else(body: bytes, expected: bytes) -> None:
     """An alias changes the model's bytes; every other byte stays."""
     assert replace_model(body, "new") == expected
+
+
+LONG = b'"messages":["' + b"\\u0061 " * 300 + b'"]'
+SHORT = b'"messages":[{"model":1}]'
+AROUND = [
+    pytest.param(b'{"model":"a",%b,"x":{"model":1}}', id="before"),
+    pytest.param(b'{%b,"x":{"model":1},"model":"a"}', id="after"),
+    pytest.param(b'{"x":{%b},"system":"\\u0061","model":"a","y":"\xff"}', id="nested"),
+    pytest.param(b'{"tools":[{"messages":{}}],%b,"\\u006dodel":"a"}', id="behind-another-of-its-name"),
+]
+
+
+@pytest.mark.parametrize("frame", AROUND)
+@pytest.mark.parametrize("value", [LONG, SHORT], ids=["long", "short"])
+def test_the_slow_way_reads_around_long_values(frame: bytes, value: bytes) -> None:
+    """Wherever they stand, the model is found and replaced, and nothing else."""
+    body = frame % value
+    before, _, after = body.rpartition(b'"a"')
+
+    assert peek(body).model == "a"
+    assert replace_model(body, "new") == before + b'"new"' + after
+    with pytest.raises(BadRequest, match=r"^model stands in the body twice"):
+        peek(body[:-1] + b',"model":"b"}')
+
+
+SLOW = [
+    pytest.param(b'"\\u0061":1,' + b'"k":1,' * 1000, "too many members", id="members"),
+    pytest.param(b'"\\u0061":1,"x":[' + b"[]," * 400_000 + b"0],", "too many bytes", id="a-long-value"),
+    pytest.param(b'"\\u0061":1,' + b'"k":1,' * 1_000_000, "too many bytes", id="a-million-members"),
+]
+
+
+@pytest.mark.parametrize(("members", "reason"), SLOW)
+def test_the_slow_way_is_never_long(members: bytes, reason: str) -> None:
+    """What would take it seconds is refused; without an escaped name it is read like any other."""
+    body = b"{" + members + b'"model":"a"}'
+    begin = time.process_time()
+    with pytest.raises(Unreadable, match=reason):
+        peek(body)
+
+    assert 1.0 > time.process_time() - begin
+    assert peek(body.replace(b"\\u0061", b"a")).model == "a"
+
+
+def test_long_numbers_are_nobodys_business() -> None:
+    """Five thousand digits beside an escaped name."""
+    assert peek(b'{"\\u006dodel":"a","x":' + b"9" * 5000 + b"}").model == "a"
 
 
 JSON = st.recursive(

@@ -70,6 +70,14 @@ def test_wrong_bytes(coding: str) -> None:
         decode_body(b"\x01\x02 no such thing", coding, LIMIT)
 
 
+@pytest.mark.parametrize("first", [zlib.compress(PLAIN), raw_deflate(PLAIN)])
+@pytest.mark.parametrize("more", [b"\0", zlib.compress(b" "), gzip.compress(b" ")])
+def test_deflate_has_one_part(first: bytes, more: bytes) -> None:
+    """Another reader would stop at its end, and read another body."""
+    with pytest.raises(BadRequest, match="not valid"):
+        decode_body(first + more, "deflate", LIMIT)
+
+
 def test_an_unknown_coding() -> None:
     """The answer says which codings there are."""
     with pytest.raises(BadRequest) as raised:

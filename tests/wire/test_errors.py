@@ -73,6 +73,7 @@ def test_retrying_is_said_clearly(kind: type[GatewayError]) -> None:
         (errors.NotAllowed, anthropic.PermissionDeniedError),
         (errors.NotFound, anthropic.NotFoundError),
         (errors.LimitExceeded, anthropic.RateLimitError),
+        (errors.UpstreamLimited, anthropic.RateLimitError),
     ],
 )
 def test_the_sdk_raises_the_right_class(kind: type[GatewayError], expected: type[Exception]) -> None:

@@ -47,7 +47,18 @@ def test_defaults_and_the_empty_list() -> None:
 
 
 @pytest.mark.parametrize(
-    "query", [{"limit": "0"}, {"limit": "1001"}, {"limit": "x"}, {"after_id": "m99"}, {"limit": ""}]
+    "query",
+    [
+        {"limit": "0"},
+        {"limit": "1001"},
+        {"limit": "x"},
+        {"after_id": "m99"},
+        {"limit": ""},
+        {"limit": "000000001" + "9" * 9},
+        {"limit": "000000001" + "9" * 5000},
+        {"limit": "-1"},
+    ],
+    ids=range(8),
 )
 def test_bad_queries(query: dict[str, str]) -> None:
     """A clear 400."""
@@ -81,6 +92,7 @@ def test_reading_an_upstreams_list() -> None:
     """Unknown members stay; what has no id is no model; what is no list is an error."""
     assert read_models(b'{"data":[{"id":"a","new":1},{"name":"b"}],"has_more":false}') == [{"id": "a", "new": 1}]
 
-    for body in (b"", b"[]", b'{"data":3}', b"<html>"):
+    deep = b'{"data":[{"id":"a","x":' + b"[" * 100_000 + b"]" * 100_000 + b"}]}"
+    for body in (b"", b"[]", b'{"data":3}', b"<html>", b'{"data":[{"id":"\xff"}]}', deep):
         with pytest.raises(ValueError, match=r"."):
             read_models(body)

@@ -53,6 +53,22 @@ def watched(*pieces: bytes) -> StreamWatch:
     return watch
 
 
+def test_after_the_end_nothing_counts() -> None:
+    """Neither usage nor an error that comes behind `message_stop`, in one piece or in many."""
+    late = END.replace(b"42", b"43") + event("error", error={"type": "overloaded_error"}) + START
+    for watch in (watched(WHOLE + late), watched(WHOLE, late)):
+        assert watch.usage() == USAGE
+        assert watch.error_type is None
+
+
+def test_runs_without_number_are_no_runs() -> None:
+    """An answer may name a thousand runs; of more, which no request has, the totals count."""
+    runs = [{"type": "message", "output_tokens": 1}] * 1001
+
+    assert len(read_usage({"output_tokens": 5, "iterations": runs[:1000]}).iterations) == 1000
+    assert read_usage({"output_tokens": 5, "iterations": runs}) == Usage(output_tokens=5)
+
+
 def test_a_whole_stream() -> None:
     """The delta's numbers replace those of the start; what it lacks or nulls stays."""
     watch = watched(WHOLE)
@@ -86,6 +102,23 @@ def test_before_the_final_count_output_is_estimated() -> None:
     assert not watch.whole
 
 
+@pytest.mark.parametrize("text", ["a", "some more words", "y" * 3000])
+@pytest.mark.parametrize("size", [1, 7, 18, 19, 20, 150, 1000, 100_000])
+def test_the_estimate_does_not_depend_on_the_pieces(text: str, size: int) -> None:
+    """What is charged for a stream that broke off is the same however its bytes came."""
+    delta = event("content_block_delta", index=0, delta={"type": "text_delta", "text": text})
+    stream = event("ping") * 9 + START + event("content_block_start", index=0) + delta * 6 + event("ping")
+    together = watched(START, *[delta] * 6).usage()
+    cut = watched(*(stream[at : at + size] for at in range(0, len(stream), size)))
+    usage = cut.usage()
+
+    assert together is not None
+    assert usage is not None
+    assert cut.has_output
+    # Only what stands around the texts is counted a little differently.
+    assert abs(together.output_tokens - usage.output_tokens) <= 40
+
+
 def test_output_of_single_letters_counts_as_a_token_each() -> None:
     """What was seen is the least that is charged."""
     letter = event("content_block_delta", index=0, delta={"type": "text_delta", "text": "a"})
@@ -93,6 +126,18 @@ def test_output_of_single_letters_counts_as_a_token_each() -> None:
 
     assert usage is not None
     assert usage.output_tokens >= 50
+
+
+def test_the_estimate_is_of_output_only() -> None:
+    """A start that came in one piece with the first delta adds nothing to the estimate."""
+    letter = event("content_block_delta", index=0, delta={"type": "text_delta", "text": "a"})
+    apart = watched(START, *[letter] * 3).usage()
+    together = StreamWatch()
+    together.feed(START + letter)
+    together.feed(letter)
+    together.feed(letter)
+
+    assert apart == together.usage()
 
 
 def test_an_error_in_the_stream() -> None:

@@ -12,6 +12,7 @@ from clearway.cli.failures import Exit, Failure
 from clearway.cli.options import AsJson, load_config, options_of
 from clearway.cli.screen import console, note, plain_table, print_json
 from clearway.config.load import environment, user_config_file
+from clearway.config.proxies import masked
 from clearway.config.sample import as_toml, sample
 from clearway.config.tree import settings_of
 
@@ -78,6 +79,8 @@ def init(
 
 def _masked(name: str, value: object) -> object:
     """The value without what only its owner should see: a password in a URL."""
+    if name.endswith(".proxy") and isinstance(value, str):
+        return masked(value)
     if name.endswith("url") and isinstance(value, str):
         parts = urlsplit(value)
         user, at, host = parts.netloc.rpartition("@")

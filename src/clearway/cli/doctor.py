@@ -10,7 +10,7 @@ from rich.text import Text
 from clearway.cli.clean import clean
 from clearway.cli.diagnosis.finding import Finding, fail, ok
 from clearway.cli.diagnosis.home import check_home, check_owner
-from clearway.cli.diagnosis.network import check_listening, check_upstreams
+from clearway.cli.diagnosis.network import check_cooling, check_listening, check_upstreams
 from clearway.cli.diagnosis.surroundings import (
     check_claude_code,
     check_descriptors,
@@ -72,7 +72,8 @@ def _configured(loaded: Loaded, environ: dict[str, str]) -> Iterator[Finding]:
     yield owner
     yield from check_listening(config, status)
     yield from check_secrets(config, environ)
-    yield from check_upstreams(config, clock)
+    yield from check_upstreams(config, loaded.origins, clock)
+    yield from check_cooling(status)
     yield check_prices(config, clock)
     url = status.url if status is not None else f"http://{config.server.host}:{config.server.port}"
     yield from check_claude_code(environ, Path.cwd(), url)

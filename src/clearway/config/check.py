@@ -28,6 +28,7 @@ _ONLY_FOR = {
     "pace_ms": {"sim"},
     "base_url": {"anthropic", "passthrough"},
     "ca": {"anthropic", "passthrough"},
+    "proxy": {"anthropic", "passthrough"},
 }
 """Settings that mean something for these kinds; elsewhere they would be ignored in silence."""
 
@@ -49,6 +50,7 @@ class Rules:
     def check(self) -> None:
         """Apply every rule."""
         self._check_server()
+        self._check_retries()
         self._check_store()
         self._check_names()
         for place, upstream in enumerate(self._config.upstreams):
@@ -91,6 +93,11 @@ class Rules:
                 )
         if server.max_body > server.max_buffered:
             self._complain("server.max_body", "is larger than server.max_buffered, so that no such body could be read")
+
+    def _check_retries(self) -> None:
+        retries = self._config.retries
+        if retries.wait_s > retries.total_s:
+            self._complain("retries.wait_s", "is longer than retries.total_s, so that nobody would wait that long")
 
     def _check_store(self) -> None:
         url = self._config.store.url

@@ -18,6 +18,7 @@ from clearway.config.convert import Source, build, leaves
 from clearway.config.model import Config, SecretSource, Upstream
 from clearway.config.paths import absolute, expand
 from clearway.config.problems import ConfigError, Problem
+from clearway.config.proxies import settle_proxies
 from clearway.config.tree import settings_of
 from clearway.config.types import fields_of
 
@@ -76,6 +77,7 @@ def load(
         raise ConfigError(*problems)
     config = build(Config, values)
     _fill_origins(config, origins)
+    config = settle_proxies(config, origins, environ, problems)
     Rules(config, origins, problems).check()
     if problems:
         raise ConfigError(*problems)

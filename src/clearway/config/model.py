@@ -17,7 +17,7 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """How long to wait for an upstream, in seconds."""
 
     connect_s: Seconds = 10.0
-    """For a connection, TLS included. Default 10."""
+    """For a connection, proxy and TLS included. Default 10."""
     first_byte_s: Seconds = 600.0
     """For the head of the answer after the request was sent. Default 600."""
     idle_s: Seconds = 300.0
@@ -39,6 +39,11 @@ class Server(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """All request bodies held at one moment, together, in bytes. Default 512MB."""
     max_reading: Annotated[int, msgspec.Meta(ge=1)] = 256
     """Request bodies being read at one moment. Default 256."""
+    max_in_flight: Annotated[int, msgspec.Meta(ge=1)] = 8192
+    """Exchanges at one moment; past it new ones are refused with 529. Default 8192."""
+    max_memory: Annotated[int, msgspec.Meta(ge=0, extra={"unit": "bytes"})] = 0
+    """Memory that the process may hold; past it new exchanges are refused with 529.
+    0: 80 % of what the machine, or its control group, has. Default 0. Linux only."""
     behind_proxy: bool = False
     """A reverse proxy with TLS stands in front: every request needs a key. Default false."""
     hosts: tuple[str, ...] = ()
@@ -52,6 +57,20 @@ class Server(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     drain_s: Annotated[float, msgspec.Meta(ge=0, extra={"unit": "seconds"})] = 600.0
     """How long running answers may go on after SIGTERM. Default 600."""
     timeouts: Timeouts = Timeouts()
+
+
+class Retries(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Further tries of one request, and how long a failing upstream is left alone."""
+
+    max: Annotated[int, msgspec.Meta(ge=0, le=10)] = 2
+    """Further tries after the first; each only where the one before certainly cost nothing. Default 2."""
+    total_s: Seconds = 30.0
+    """No further try begins later than this after the first. Default 30."""
+    wait_s: Annotated[float, msgspec.Meta(ge=0, extra={"unit": "seconds"})] = 0.0
+    """How long a client may be kept waiting for a busy upstream that has no alternative, instead of hearing it
+    and coming back by itself, as most do. Not on passthrough. Default 0: not at all."""
+    longest_cool_down_s: Annotated[float, msgspec.Meta(ge=0, extra={"unit": "seconds"})] = 600.0
+    """After this long an upstream is asked again, whatever it said itself. 0: none is ever left alone. Default 600."""
 
 
 class Store(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -92,7 +111,10 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     withhold_betas: tuple[str, ...] = ()
     """Values of `anthropic-beta` that are not sent on (kind `anthropic`)."""
     ca: str | None = None
-    """A PEM file with further certificate authorities for this upstream."""
+    """A PEM file with further certificate authorities for this upstream and its proxy."""
+    proxy: str | None = None
+    """An outgoing proxy, `http://[user:password@]host:port` or `https://…`; `none` for a direct connection
+    (kinds `anthropic` and `passthrough`). Not set: as `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` say."""
     recordings: str | None = None
     """Folder of recordings (kind `replay`)."""
     delays: Literal["none", "recorded"] = "none"
@@ -130,6 +152,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """All settings."""
 
     server: Server = Server()
+    retries: Retries = Retries()
     store: Store = Store()
     upstreams: tuple[Upstream, ...] = ()
     """None configured: `passthrough` to Anthropic, and `anthropic` too where

@@ -95,7 +95,8 @@ def _describe(bare: object, choices: tuple[str, ...], unit: str, meta: object) -
     if unit == "bytes":
         return 'a size such as "64MB"'
     if unit == "seconds":
-        return 'a duration such as "90s" or a number of seconds, more than 0'
+        bound = ", more than 0" if isinstance(meta, msgspec.Meta) and meta.gt is not None else ", 0 or more"
+        return 'a duration such as "90s" or a number of seconds' + bound
     if bare == dict[str, str]:
         return "a table of strings"
     if isinstance(bare, type) and issubclass(bare, msgspec.Struct):

@@ -20,6 +20,8 @@ GatewayError                     status  code
     UpstreamProtocolError           502  upstream_protocol
     UpstreamRefusedUs               502  upstream_credential
     UpstreamTimeout                 504  upstream_timeout
+    UpstreamLimited                 429  upstream_limited
+    UpstreamBusy                    529  upstream_busy
 
 `code` is a promise to clients: never renamed. `str(error)` is safe to show: it
 never holds a secret, a header's value or a body.
@@ -173,3 +175,17 @@ class UpstreamTimeout(UpstreamError):
 
     status = 504
     code = "upstream_timeout"
+
+
+class UpstreamLimited(UpstreamError):
+    """The upstream has reached a limit and said until when; it was not asked again."""
+
+    status = 429
+    code = "upstream_limited"
+
+
+class UpstreamBusy(UpstreamError):
+    """The upstream is overloaded and said until when; it was not asked again."""
+
+    status = 529
+    code = "upstream_busy"

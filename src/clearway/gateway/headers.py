@@ -71,6 +71,14 @@ def _named_by_connection(headers: Headers) -> frozenset[bytes]:
     return frozenset(token.strip().lower() for value in values for token in value.split(b",")) if values else _NONE
 
 
+def _is_disguised(name: bytes) -> bool:
+    """True for `x_api_key` and the like: servers that make variables of names (CGI,
+    WSGI) read `_` as `-`, and would take it for a field that never leaves, or for ours.
+    """
+    plain = name.replace(b"_", b"-")
+    return plain in _NEVER_SENT or plain in CREDENTIALS or plain.startswith(_NEVER_SENT_PREFIXES)
+
+
 def outbound(headers: Headers, *, keep_credential: bool, identity: bool) -> list[tuple[bytes, bytes]]:
     """The fields of a request that go to the upstream.
 
@@ -89,6 +97,7 @@ def outbound(headers: Headers, *, keep_credential: bool, identity: bool) -> list
         and not (identity and name == b"accept-encoding")
         and (keep_credential or name not in CREDENTIALS)
         and not is_ours(value)
+        and not (b"_" in name and _is_disguised(name))
     ]
     if identity:
         sent.append((b"accept-encoding", b"identity"))

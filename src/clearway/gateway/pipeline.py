@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import msgspec
 import structlog
 
+from clearway.config.model import Retries
 from clearway.core.errors import GatewayError, LimitExceeded, NotAuthenticated
 from clearway.core.exchange import Outcome
 from clearway.core.ids import IdMaker
@@ -17,6 +18,7 @@ from clearway.gateway.admit import Walk, admit
 from clearway.gateway.authenticate import Caller, authenticate
 from clearway.gateway.bookkeeping import Books, Exchange
 from clearway.gateway.call import Call, Sink
+from clearway.gateway.cooling import Cooling
 from clearway.gateway.decode import Asked, decode
 from clearway.gateway.headers import was_forwarded
 from clearway.gateway.models import ModelList
@@ -25,6 +27,7 @@ from clearway.gateway.route import Router
 from clearway.gateway.send import Sender
 from clearway.ledger.protocol import KeyRing
 from clearway.limits.protocol import Limiter
+from clearway.upstreams.health import Health
 from clearway.upstreams.protocol import Upstream
 from clearway.wire.body import Peek
 from clearway.wire.messages.errors import render
@@ -42,6 +45,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Every request needs a key (off loopback, or behind a proxy)."""
     max_body: int
     heartbeat_s: float
+    retries: Retries = Retries()
 
 
 class Gateway:
@@ -55,7 +59,9 @@ class Gateway:
         self._ring = ring
         self._books = books
         self._ids = ids
-        self._sender = Sender(limiter, settings.heartbeat_s)
+        self.health = Health(books.clock, settings.retries.longest_cool_down_s)
+        cooling = Cooling(self.health, books.clock)
+        self._sender = Sender(limiter, settings.heartbeat_s, cooling, settings.retries)
         self._models = ModelList(router, limiter, books.clock)
 
     async def serve(self, call: Call, sink: Sink) -> None:

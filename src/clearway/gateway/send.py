@@ -1,27 +1,83 @@
 """Trying the upstreams, in order; each try is an attempt with a row and a reservation.
 
-A second try is made only before a byte has gone to the client, and only when the
-first cannot have been billed.
+A further try is made only before a byte has gone to the client, and only when the one
+before cannot have been billed: there was no connection, or the answer was a 429, 503
+or 529 that came whole. On passthrough only the former, as limits and retries there
+are the client's own. `docs/decisions/0008-retries-and-cool-down.md`.
 """
 
+import asyncio
+import random
 from collections.abc import Sequence
 
+from clearway.config.model import Retries
 from clearway.core.errors import BadRequest, GatewayError, UpstreamUnreachable
 from clearway.core.usage import Billing
 from clearway.gateway.admit import Walk
 from clearway.gateway.authenticate import Caller
+from clearway.gateway.bookkeeping import Attempt
+from clearway.gateway.cooling import Cooling
 from clearway.gateway.decode import Asked
-from clearway.gateway.headers import outbound
-from clearway.gateway.relay import Relay, outcome_of
+from clearway.gateway.headers import first, outbound
+from clearway.gateway.held import Held
+from clearway.gateway.relay import Relay, outcome_of, watch_for
 from clearway.gateway.route import OWN_ENDPOINTS, Target
 from clearway.limits.protocol import Estimate, Limiter
-from clearway.upstreams.protocol import Request
+from clearway.upstreams.protocol import Reply, Request
+from clearway.upstreams.resets import Told, read
 
 _ELSEWHERE = frozenset({429, 503, 529})
-"""Answers that certainly cost nothing: the next upstream may be asked."""
-_MAX_TRIES = 3
+"""Answers that certainly cost nothing: another try may be made."""
+_REFUSED, _NOT_FOUND = 400, 404
 _OUTPUT_SLICE = 4096
 _BYTES_PER_TOKEN_LOW = 2.5
+_FIRST_WAIT_S = 0.5
+_JITTER = 0.25
+
+
+class Course:
+    """The tries of one exchange: who is asked, and how often still.
+
+    Args:
+        order: Whom to ask, one after the other; the last may be asked again.
+        retries: The bounds.
+    """
+
+    __slots__ = ("_retries", "_since", "order", "pause_s", "target", "tried")
+
+    def __init__(self, order: Sequence[Target], retries: Retries) -> None:
+        self.order = order
+        self.target = order[0]
+        """Who is to be asked now."""
+        self.tried = 0
+        """Tries that are over."""
+        self.pause_s = 0.0
+        """How long to wait before the next."""
+        self._retries = retries
+        self._since = 0.0
+
+    def may_go_on(self, began: float, now: float, wait_s: float | None) -> bool:
+        """There may be a further try; `go_on` begins it.
+
+        Args:
+            began: When the try that has failed began.
+            now: By the same clock.
+            wait_s: How long to wait before the last upstream is asked again; None: it
+                is not to be asked again.
+        """
+        if not self.tried:
+            self._since = began
+        self.pause_s = 0.0
+        if self.tried + 1 >= len(self.order):
+            if wait_s is None:
+                return False
+            self.pause_s = wait_s
+        return self.tried < self._retries.max and now + self.pause_s - self._since <= self._retries.total_s
+
+    def go_on(self) -> None:
+        """The try is over, and the next is due."""
+        self.tried += 1
+        self.target = self.order[min(self.tried, len(self.order) - 1)]
 
 
 class Sender:
@@ -30,11 +86,15 @@ class Sender:
     Args:
         limiter: Grants a reservation for each attempt.
         heartbeat_s: Silence in a stream after which the client is sent a `ping`.
+        cooling: Knows which upstreams had better not be asked.
+        retries: Bounds of further tries.
     """
 
-    def __init__(self, limiter: Limiter, heartbeat_s: float) -> None:
+    def __init__(self, limiter: Limiter, heartbeat_s: float, cooling: Cooling, retries: Retries) -> None:
         self._limiter = limiter
         self._heartbeat_s = heartbeat_s
+        self._cooling = cooling
+        self._retries = retries
 
     async def send(self, walk: Walk, targets: Sequence[Target]) -> None:
         """Answer from the first upstream that can.
@@ -43,38 +103,103 @@ class Sender:
             UpstreamError: None could, or the one that answered broke off.
             LimitExceeded: A reservation was refused.
         """
-        tries = _tries(targets)
-        for place, target in enumerate(tries, 1):
-            is_last = place == len(tries)
-            may_pass = not is_last and tries[place] is not target
-            try:
-                if await self._try(walk, target, may_pass=may_pass):
-                    return
-            except UpstreamUnreachable:
-                # Nothing was sent, so nothing can have been billed.
-                if is_last:
-                    raise
+        alike = _alike(targets)
+        order = self._cooling.order(alike, walk.call.endpoint) if self._cooling.marks else alike
+        course = Course(order, self._retries)
+        while not await self._try(walk, course):
+            if course.pause_s:
+                await asyncio.sleep(course.pause_s)
+            if walk.sink.gone:
+                # This task was cancelled; a race of connections (TaskGroup) may have lost that.
+                raise asyncio.CancelledError
 
-    async def _try(self, walk: Walk, target: Target, *, may_pass: bool) -> bool:
-        """One attempt. False: the upstream is busy, and another one may be asked."""
+    async def _try(self, walk: Walk, course: Course) -> bool:
+        """One attempt. False: it certainly cost nothing, and `course` has the next."""
+        target = course.target
         request = _request(walk, target)
         held = self._limiter.reserve(walk.caller.key, _estimate(walk.asked, target))
         attempt = walk.exchange.begin(target, billing_of(walk.caller, target), held)
+        cooling = self._cooling
+        probes = cooling.probe(target) if cooling.marks else None
         try:
             async with target.upstream.open(request) as reply:
-                if may_pass and reply.status in _ELSEWHERE and target.upstream.pays != "client":
-                    attempt.saw_head(reply.status, None)
-                    attempt.end("upstream_error")
+                answer = await self._refused(attempt, reply, course) if reply.status >= _REFUSED else reply
+                if answer is None:
                     return False
-                await Relay(walk.exchange, attempt, walk.sink, heartbeat_s=self._heartbeat_s).run(reply)
+                if cooling.marks and reply.status < _REFUSED:
+                    cooling.answered(attempt, whole=False)
+                await Relay(walk.exchange, attempt, walk.sink, heartbeat_s=self._heartbeat_s).run(answer)
+                if reply.status < _REFUSED and (cooling.marks or attempt.watch.error_type is not None):
+                    cooling.answered(attempt, whole=True)
         except GatewayError as error:
             attempt.end(outcome_of(error), error)
-            raise
+            may_go_on = isinstance(error, UpstreamUnreachable) and self._may_dial_again(attempt, course)
+            cooling.broke(attempt, error)
+            if not may_go_on:
+                raise
+            course.go_on()
+            return False
         except ValueError as error:
             # Nothing was sent: the head cannot be written as HTTP/1.1.
             attempt.end("denied")
             raise BadRequest("a header field of the request cannot be sent on") from error
+        finally:
+            if probes:
+                cooling.probed(probes)
         return True
+
+    def _may_dial_again(self, attempt: Attempt, course: Course) -> bool:
+        """Nothing was sent. A lone upstream is tried once more, at once, unless it was
+        known to be out of reach.
+        """
+        is_lone = len(course.order) == 1
+        may_repeat = is_lone and not course.tried and not self._cooling.was_unreachable(attempt.target)
+        return course.may_go_on(attempt.started, self._cooling.clock.monotonic(), 0.0 if may_repeat else None)
+
+    async def _refused(self, attempt: Attempt, reply: Reply, course: Course) -> Reply | None:
+        """An answer of 400 or more. None: it is passed over for another try; otherwise
+        what the client is to hear.
+        """
+        clock = self._cooling.clock
+        told = read(reply.headers, clock.now_us()) if reply.status in _ELSEWHERE else Told()
+        self._cooling.refused(attempt, reply.status, told)
+        if attempt.target.upstream.pays == "client":
+            return reply
+        if reply.status == _NOT_FOUND:
+            return await self._not_found(attempt, reply, course)
+        wait_s = self._wait(told, course.tried) if attempt.target.upstream.pays == "gateway" else None
+        if reply.status not in _ELSEWHERE or not course.may_go_on(attempt.started, clock.monotonic(), wait_s):
+            return reply
+        answer = Held(reply)
+        if not await answer.read_ahead():
+            return answer
+        attempt.saw_head(reply.status, first(reply.headers, b"request-id") or first(reply.headers, b"x-request-id"))
+        attempt.watch = watch_for(attempt.exchange.admission.endpoint, reply.headers)
+        attempt.response_bytes = len(answer.body)
+        attempt.saw(answer.body)
+        attempt.end("upstream_error")
+        course.go_on()
+        return None
+
+    async def _not_found(self, attempt: Attempt, reply: Reply, course: Course) -> Reply:
+        """The client hears it; where there are others, they are asked for that model first."""
+        model = attempt.target.model
+        if model is None or len(course.order) == 1 or attempt.exchange.admission.endpoint != "messages":
+            return reply
+        answer = Held(reply)
+        if await answer.read_ahead() and model.encode(errors="replace") in answer.body:
+            self._cooling.lacks_model(attempt)
+        return answer
+
+    def _wait(self, told: Told, tried: int) -> float | None:
+        """How long to wait before a busy upstream is asked again; None: too long, its
+        answer is the client's to hear.
+        """
+        wait_s = _FIRST_WAIT_S * 2.0**tried if told.wait_s is None else told.wait_s
+        if told.is_final or wait_s > self._retries.wait_s:
+            return None
+        # Later rather than sooner, and not all at the same moment.
+        return wait_s * (1 + _JITTER * random.random())  # noqa: S311  # nothing secret
 
 
 def billing_of(caller: Caller, target: Target) -> Billing:
@@ -88,14 +213,14 @@ def billing_of(caller: Caller, target: Target) -> Billing:
             return "simulated"
 
 
-def _tries(targets: Sequence[Target]) -> list[Target]:
-    """A lone upstream that cannot be reached is tried once more; a busy one is not:
-    the client hears of it and waits as it was told. Nothing falls over to an upstream
-    that somebody else pays, or that nobody does: a simulated answer is no substitute.
+def _alike(targets: Sequence[Target]) -> Sequence[Target]:
+    """Nothing falls over to an upstream that somebody else pays, or that nobody does:
+    a simulated answer is no substitute. The first, in configured order, decides.
     """
-    first = targets[0]
-    alike = [target for target in targets if target.upstream.pays == first.upstream.pays]
-    return alike[:_MAX_TRIES] if len(alike) > 1 else [first, first]
+    if len(targets) == 1:
+        return targets
+    pays = targets[0].upstream.pays
+    return [target for target in targets if target.upstream.pays == pays]
 
 
 def _request(walk: Walk, target: Target) -> Request:

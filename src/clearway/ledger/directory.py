@@ -3,6 +3,7 @@
 Used by ledger/lock and ledger/database, before anything is read or written there.
 """
 
+import contextlib
 import os
 import stat
 from pathlib import Path
@@ -57,10 +58,19 @@ def prepare_file(path: Path) -> None:
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Replace the file's content at once: a reader sees the old or the new."""
+    """Replace the file's content at once: a reader sees the old or the new.
+
+    Raises:
+        LedgerError: It cannot be written; then it is what it was.
+    """
     draft = path.with_name(f"{path.name}.{os.getpid()}")
-    draft.unlink(missing_ok=True)
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-    draft.replace(path)
+    try:
+        draft.unlink(missing_ok=True)
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        draft.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise LedgerError(f"{path} cannot be written: {error.strerror}") from error

@@ -33,7 +33,7 @@ _PATIENCE_S = 2.0
 """How long `committed` waits at most: a client waits with it."""
 _COLLECT_S = 0.005
 """A record waits at most so long to be handed over."""
-_GATHER_S = 0.002
+_GATHER_S = 0.005
 """The same under load, where somebody waits for it."""
 _FEW = 2
 """Exchanges in the batch before: more are load."""

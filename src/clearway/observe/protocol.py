@@ -22,6 +22,20 @@ class Update(msgspec.Struct, frozen=True, kw_only=True):
     """The exchange as it is known at this moment; whole once it is settled."""
 
 
+class Cooling(msgspec.Struct, frozen=True, kw_only=True):
+    """An upstream that is left alone for a while."""
+
+    upstream: str
+    model: str | None
+    """None: for every model."""
+    why: str
+    """`upstreams/health.py: Failure`."""
+    left_s: float
+    """For how long still, in seconds."""
+    told: bool
+    """The upstream said so; otherwise it is a guess."""
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """Who answers at the control socket: `GET /status`.
 
@@ -37,6 +51,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     healthy: bool = True
     """False while the ledger cannot be written."""
     open_exchanges: int = 0
+    cooling: tuple[Cooling, ...] = ()
 
 
 class Subscription(Protocol):

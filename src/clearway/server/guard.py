@@ -25,11 +25,14 @@ MAX_HEAD = 64 * 1024
 MAX_FIELDS = 100
 MAX_TARGET = 8 * 1024
 HEAD_S = 10.0
+MAX_SILENT = 2 * MAX_HEAD
+"""Bytes after a head that add nothing to the body: extensions of chunks, trailers."""
 MAX_UNWANTED = 16 * 1024 * 1024
 """Bytes of a body that was refused unread and is sent all the same."""
-MAX_CONNECTIONS = 10_000
 KEEP_ALIVE_S = 75.0
 """A connection without a request is closed after so long, give or take `HEAD_S`."""
+MAX_REQUESTS = 1_000
+"""On one connection; with the answer to the last it is closed, so that clients spread anew behind a balancer."""
 _WRITE_HIGH = 256 * 1024
 EXTENSION = "clearway"
 """Under this name the scope's `extensions` hold `{"connection": Guard}`."""
@@ -38,19 +41,25 @@ _METHODS = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"O
 
 
 class Guard(HttpToolsProtocol):
-    """One connection of a client."""
+    """One connection of a client.
+
+    Args:
+        max_connections: Of all clients together; one more is told so and closed.
+    """
 
     is_control: bool
     """It came through the control socket: file modes have let it in."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # uvicorn's own signature
+    def __init__(self, *args: Any, max_connections: int = 10_000, **kwargs: Any) -> None:  # noqa: ANN401  # uvicorn's own signature
         super().__init__(*args, **kwargs)
+        self._max_connections = max_connections
         self.is_control = False
         self._turn: Turn | None = None
         """The newest request, where it is for the walk."""
         self._served: Turn | None = None
         """The one that is being answered; the newest may wait behind it."""
         self._task: asyncio.Task[None] | None = None
+        self._turns = 0
         self._in_head = True
         self._head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
@@ -58,6 +67,9 @@ class Guard(HttpToolsProtocol):
         self._refusal: GatewayError | None = None
         self._closing = False
         self._unwanted = 0
+        self._silent = 0
+        self._in_body = False
+        self._lingers = False
         self._stall = Stall()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -68,7 +80,8 @@ class Guard(HttpToolsProtocol):
         transport.set_write_buffer_limits(high=_WRITE_HIGH)
         self._head_since = self.loop.time()
         self._head_timer = self.loop.call_later(HEAD_S, self._look)
-        if len(self.connections) > MAX_CONNECTIONS:
+        # Whoever comes by the control socket is the owner, who may want to know why.
+        if len(self.connections) > self._max_connections and not self.is_control:
             self._refuse(Overloaded("too many connections are open", retry_after_s=5))
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -85,6 +98,7 @@ class Guard(HttpToolsProtocol):
         if self._in_head and not self._head_bytes:
             self._head_since = self.loop.time()
         self._head_bytes += len(data)
+        self._silent += len(data)
         try:
             self.parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
@@ -93,6 +107,8 @@ class Guard(HttpToolsProtocol):
             return
         if not self._in_head:
             self._head_bytes = 0
+            if self._silent > MAX_SILENT and not self._closing:
+                self._refuse(HeadTooLarge(f"over {MAX_SILENT} bytes came without any of the request's body"))
         elif self._head_bytes > MAX_HEAD and not self._closing:
             self._refuse(HeadTooLarge(f"the request head is over {MAX_HEAD} bytes"))
 
@@ -102,7 +118,14 @@ class Guard(HttpToolsProtocol):
         self.headers = []
         self.expect_100_continue = False
         self._in_head = True
+        self._in_body = False
         self._unwanted = 0
+        self._silent = 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep; but trailers belong to nobody: they came after everything was decided."""
+        if self._in_head:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Judge the head before anything is done with it."""
@@ -113,16 +136,18 @@ class Guard(HttpToolsProtocol):
             raise problem
         if self.is_control or not self._begin_turn():
             self._begin_asgi()
+        self._in_body = True
 
     def _begin_turn(self) -> bool:
         """Start the walk, or queue it behind the request before; False: it is not for the walk."""
         parser, before = self.parser, self.cycle
+        self._turns += 1
         chunks = parser.get_http_version() == "1.1"
         head = Head(
             parser.get_method().decode("ascii"),
             self.url,
             self.headers,
-            keep_alive=chunks and parser.should_keep_alive(),
+            keep_alive=chunks and parser.should_keep_alive() and self._turns < MAX_REQUESTS,
             chunks=chunks,
             expects_continue=self.expect_100_continue,
         )
@@ -172,6 +197,7 @@ class Guard(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Hand on; what comes after the answer is thrown away, but not for ever."""
+        self._silent = 0
         if self.cycle.response_complete:
             self._unwanted += len(body)
             if self._unwanted > MAX_UNWANTED:
@@ -183,6 +209,7 @@ class Guard(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The request is there, whole."""
+        self._in_body = False
         if self._turn is not None:
             self._turn.held.end()
         else:
@@ -206,26 +233,31 @@ class Guard(HttpToolsProtocol):
 
     def _problem(self) -> ClientError | None:
         """What is wrong with the head; None where it is as it should be."""
-        url, hosts = self.url, 0
+        url, hosts, framed = self.url, 0, True
         size = len(url)
+        version = self.parser.get_http_version()
         for name, value in self.headers:
             size += len(name) + len(value) + 4
             hosts += name == b"host"
+            if name == b"transfer-encoding":
+                # The parser also takes lists that end with it, and HTTP/1.0 (RFC 9112, section 6.1).
+                framed = value.lower() == b"chunked" and version == "1.1"
         sized = size <= MAX_HEAD and len(url) <= MAX_TARGET and len(self.headers) <= MAX_FIELDS
         # A fragment is no part of a target (RFC 9112, section 3.2), and the parser would drop it.
         plain = url[:1] == b"/" and b"#" not in url and self.parser.get_method() in _METHODS
-        versioned = self.parser.get_http_version() in _VERSIONS
-        if sized and plain and versioned and hosts == 1 and not self.parser.should_upgrade():
+        versioned = version in _VERSIONS
+        if sized and plain and versioned and framed and hosts == 1 and not self.parser.should_upgrade():
             return None
-        return self._first_problem(size, hosts, plain=plain, versioned=versioned)
+        return self._first_problem(size, hosts, plain=plain, versioned=versioned, framed=framed)
 
-    def _first_problem(self, size: int, hosts: int, *, plain: bool, versioned: bool) -> ClientError:
+    def _first_problem(self, size: int, hosts: int, *, plain: bool, versioned: bool, framed: bool) -> ClientError:
         problems = (
             (len(self.url) > MAX_TARGET, HeadTooLarge, f"the request target is over {MAX_TARGET} bytes"),
             (len(self.headers) > MAX_FIELDS, HeadTooLarge, f"the request head has over {MAX_FIELDS} fields"),
             (size > MAX_HEAD, HeadTooLarge, f"the request head is over {MAX_HEAD} bytes"),
             (not plain, BadRequest, "the request line is not one of an API client"),
             (not versioned, BadRequest, "this is not HTTP/1.1"),
+            (not framed, BadRequest, "the only transfer coding is chunked, in HTTP/1.1"),
             (hosts != 1, BadRequest, "the request must have exactly one Host"),
             (True, BadRequest, "the connection cannot be upgraded here"),
         )
@@ -253,8 +285,8 @@ class Guard(HttpToolsProtocol):
         return True
 
     def _look(self) -> None:
-        """Every ten seconds: a head that is late, a long idleness, or a client that takes
-        nothing of its answer ends the connection.
+        """Every ten seconds: a head that is late, a body that was refused and does not end,
+        a long idleness, or a client that takes nothing of its answer ends the connection.
         """
         now = self.loop.time()
         if self._stall.is_over(self.transport, now, is_paused=self.flow.write_paused):
@@ -264,12 +296,16 @@ class Guard(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         quiet_s = now - self._head_since
-        idle = self.cycle is not None and self.cycle.response_complete and not self._head_bytes
+        answered = self.cycle is not None and self.cycle.response_complete
+        lingered, self._lingers = self._lingers, self._in_body and answered
+        idle = answered and not self._in_body and not self._head_bytes
         waiting = self._in_head and (self._head_bytes or self.cycle is None)
         if idle and quiet_s >= KEEP_ALIVE_S:
             self.transport.close()
         elif waiting and quiet_s >= HEAD_S:
             self._refuse(TooSlow(f"the request head did not arrive within {HEAD_S:g} seconds"))
+        elif lingered and self._lingers:
+            self.transport.close()
 
     def shutdown(self) -> None:
         """The server drains: running answers may finish; who only watches is let go."""

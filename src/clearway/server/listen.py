@@ -10,6 +10,9 @@ from clearway.config.check import is_loopback
 from clearway.config.model import Server
 
 _BACKLOG = 4096
+_MAX_CONNECTIONS = 10_000
+_OWN_DESCRIPTORS = 64
+"""For the ledger, the log, the event loop and the control socket's connections."""
 _LONGEST_SOCKET_PATH = 100  # 108 on Linux, 104 on macOS, with the zero
 
 
@@ -84,8 +87,15 @@ def remove_control(path: Path, data_dir: Path) -> None:
         path.parent.rmdir()
 
 
-def raise_descriptor_limit() -> None:
-    """Each open stream takes two descriptors: use what the system allows."""
+def raise_descriptor_limit() -> int:
+    """Use what the system allows; returns how many connections of clients that is enough for.
+
+    Each exchange may need a descriptor on either side, and the ledger some of its own:
+    who comes when none is left could only be reset, without a word.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if hard == resource.RLIM_INFINITY:
+        return _MAX_CONNECTIONS
+    return max(1, min(_MAX_CONNECTIONS, (hard - _OWN_DESCRIPTORS) // 2))

@@ -6,6 +6,7 @@ import signal
 import socket
 import threading
 from collections.abc import Generator
+from functools import partial
 
 import uvicorn
 
@@ -58,14 +59,22 @@ class _Server(uvicorn.Server):
 
 
 class Serving:
-    """One application on some sockets. Made on the event loop that it runs on."""
+    """One application on some sockets. Made on the event loop that it runs on.
 
-    def __init__(self, app: Asgi, sockets: list[socket.socket], *, drain_s: float) -> None:
+    Args:
+        app: Answers the requests.
+        sockets: Where it listens.
+        drain_s: How long running answers may go on after `stop`.
+        max_connections: Of all clients together.
+    """
+
+    def __init__(self, app: Asgi, sockets: list[socket.socket], *, drain_s: float, max_connections: int) -> None:
         self._sockets = sockets
         self._server = _Server(
             uvicorn.Config(
                 app,
-                http=Guard,
+                # Called as the class is: uvicorn makes one for each connection.
+                http=partial(Guard, max_connections=max_connections),  # type: ignore[arg-type]
                 ws="none",
                 lifespan="off",
                 interface="asgi3",

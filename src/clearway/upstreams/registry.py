@@ -7,6 +7,7 @@ import msgspec
 
 from clearway.config.model import Timeouts
 from clearway.config.model import Upstream as Settings
+from clearway.config.proxies import proxy_of
 from clearway.core.clock import Clock
 from clearway.core.secret import Secret
 from clearway.upstreams.anthropic import AnthropicUpstream
@@ -30,6 +31,15 @@ class Managed(Upstream, Protocol):
         ...
 
 
+def client_of(settings: Settings, timeouts: Timeouts) -> HttpClient:
+    """The HTTP client that reaches the base URL of `settings` as they say.
+
+    Raises:
+        ValueError: They cannot be used; the text says why.
+    """
+    return HttpClient(Address.parse(settings.base_url), timeouts, ca=settings.ca, proxy=proxy_of(settings))
+
+
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """What an upstream is built from."""
 
@@ -41,7 +51,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 
     def client(self) -> HttpClient:
         """An HTTP client for the base URL."""
-        return HttpClient(Address.parse(self.settings.base_url), self.timeouts, ca=self.settings.ca)
+        return client_of(self.settings, self.timeouts)
 
 
 KINDS: dict[str, Callable[[Parts], Managed]] = {

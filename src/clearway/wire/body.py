@@ -7,11 +7,13 @@ could take the other one.
 
 Cost: one pass in C over the body, about 0.4 µs per KB. The long values (`messages`,
 `system`, `tools`) are cut out before anything else is looked for; the slow way,
-taken only where what is left holds escaped letters or a name twice, is another pass.
+taken only where what is left holds escaped letters or a name twice, is a hundred
+times slower, so that much of it is refused.
 """
 
 import json
 import re
+from typing import Annotated
 
 import msgspec
 
@@ -23,6 +25,10 @@ _ESCAPED_LETTER = re.compile(rb"\\u00[5-7]")
 _WHITE = re.compile(r"[ \t\n\r]*")
 _COLON = re.compile(rb"[ \t\n\r]*:[ \t\n\r]*")
 _LONG = 1024
+_MAX_PLACES = 64
+# Bounds of the slow way, far beyond what a client sends beside its long values.
+_MAX_SLOW = 1 << 20
+_MAX_MEMBERS = 1000
 
 
 class Peek(msgspec.Struct, frozen=True):
@@ -33,12 +39,16 @@ class Peek(msgspec.Struct, frozen=True):
     max_tokens: int | None = None
 
 
+# Below and beyond it is no number of tokens, and nothing may be reserved by it.
+_Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
+
+
 class _Seen(msgspec.Struct):
     """A body with its long values left as they are: views, not copies."""
 
     model: str | None = None
     stream: bool | None = None
-    max_tokens: int | None = None
+    max_tokens: _Count | None = None
     messages: msgspec.Raw = msgspec.Raw()
     system: msgspec.Raw = msgspec.Raw()
     tools: msgspec.Raw = msgspec.Raw()
@@ -49,6 +59,9 @@ class Unreadable(BadRequest):
 
 
 _decoder = msgspec.json.Decoder(_Seen)
+_Rest = list[tuple[int, bytes | bytearray]]
+# Numbers stay text: nobody reads them, and `int` refuses long ones.
+_scan = json.JSONDecoder(parse_int=str, parse_float=str).raw_decode
 
 
 def peek(body: bytes | bytearray) -> Peek:
@@ -64,8 +77,9 @@ def peek(body: bytes | bytearray) -> Peek:
         raise Unreadable(f"the body does not fit: {_reason(error)}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Unreadable(f"the body is not valid JSON: {_reason(error)}") from None
-    if _may_repeat(_rest(body, seen)):
-        _refuse_repeats(body)
+    rest = _rest(body, seen)
+    if _may_repeat(rest):
+        _refuse_repeats(rest)
     return Peek(seen.model, seen.stream, seen.max_tokens)
 
 
@@ -77,7 +91,7 @@ def _reason(error: Exception) -> str:
     return "it is nested too deeply" if isinstance(error, RecursionError) else "it is not UTF-8"
 
 
-def _rest(body: bytes | bytearray, seen: _Seen) -> list[tuple[int, bytes | bytearray]]:
+def _rest(body: bytes | bytearray, seen: _Seen) -> _Rest:
     """What is left of a body without its long values, with the place of each piece.
 
     What is cut out is always one whole JSON value, so no member of the top level
@@ -100,12 +114,19 @@ def _rest(body: bytes | bytearray, seen: _Seen) -> list[tuple[int, bytes | bytea
 
 
 def _place(body: bytes | bytearray, name: bytes, value: msgspec.Raw) -> int | None:
-    """Where `"name": value` stands; None where the name's first place has another value."""
-    found = _COLON.match(body, body.find(name) + len(name))
-    return found.end() if found and body.startswith(value, found.end()) else None
+    """Where `"name": value` stands; None where the name's first places have other values."""
+    at = body.find(name)
+    for _ in range(_MAX_PLACES):
+        if at < 0:
+            break
+        found = _COLON.match(body, at + len(name))
+        if found and body.startswith(value, found.end()):
+            return found.end()
+        at = body.find(name, at + 1)
+    return None
 
 
-def _may_repeat(rest: list[tuple[int, bytes | bytearray]]) -> bool:
+def _may_repeat(rest: _Rest) -> bool:
     model = stream = max_tokens = 0
     for _, piece in rest:
         model += piece.count(b'"model"')
@@ -120,14 +141,15 @@ def _members(text: str) -> list[tuple[str, int, int]]:
     """Top-level members of a JSON object that is known to be valid: name, and
     where the value begins and ends, in characters.
     """
-    scan = json.JSONDecoder().raw_decode
     members: list[tuple[str, int, int]] = []
     at = _skip(text, text.index("{") + 1)
     while text[at] != "}":
-        name, at = scan(text, at)
+        name, at = _scan(text, at)
         start = _skip(text, _skip(text, at) + 1)
-        _, end = scan(text, start)
+        _, end = _scan(text, start)
         members.append((name, start, end))
+        if len(members) > _MAX_MEMBERS:
+            raise ValueError
         at = _skip(text, end)
         if text[at] == ",":
             at = _skip(text, at + 1)
@@ -139,17 +161,36 @@ def _skip(text: str, at: int) -> int:
     return found.end() if found else at
 
 
-def _walk(body: bytes | bytearray) -> tuple[str, list[tuple[str, int, int]]]:
-    text = body.decode()
+def _walk(rest: _Rest) -> list[tuple[str, int, int]]:
+    """The members of what is left: name, and where the value stands in the body.
+
+    Raises:
+        Unreadable: There is too much of it.
+    """
+    if sum(len(piece) for _, piece in rest) > _MAX_SLOW:
+        raise Unreadable("the body repeats or escapes names in too many bytes beside messages, system and tools")
+    # A digit takes the place of each value that was cut out. Latin-1, so that places
+    # count bytes, and because text that nobody reads need not be UTF-8.
+    text = b"0".join(piece for _, piece in rest).decode("latin-1")
     try:
-        return text, _members(text)
+        members = _members(text)
     except (RecursionError, ValueError, IndexError):
-        raise Unreadable("the body is nested too deeply or holds numbers that are too long") from None
+        raise Unreadable("the body is nested too deeply or has too many members") from None
+    return [(name, _in_body(rest, start), _in_body(rest, end)) for name, start, end in members]
 
 
-def _refuse_repeats(body: bytes | bytearray) -> None:
+def _in_body(rest: _Rest, at: int) -> int:
+    """Where a place among the joined pieces is in the body."""
+    for place, piece in rest:
+        if at <= len(piece):
+            return place + at
+        at -= len(piece) + 1
+    raise ValueError
+
+
+def _refuse_repeats(rest: _Rest) -> None:
     seen: set[str] = set()
-    for name, _, _ in _walk(body)[1]:
+    for name, _, _ in _walk(rest):
         if name in _NAMES and name in seen:
             raise BadRequest(f"{name} stands in the body twice", hint="send it once")
         seen.add(name)
@@ -171,6 +212,5 @@ def replace_model(body: bytes | bytearray, model: str) -> bytes:
             end = body.index(b'"', start + 1) + 1
             if b"\\" not in body[start:end]:
                 return bytes(body[:start]) + msgspec.json.encode(model) + bytes(body[end:])
-    text, members = _walk(body)
-    start, end = next((start, end) for name, start, end in members if name == "model")
-    return text[:start].encode() + msgspec.json.encode(model) + text[end:].encode()
+    start, end = next((start, end) for name, start, end in _walk(rest) if name == "model")
+    return bytes(body[:start]) + msgspec.json.encode(model) + bytes(body[end:])

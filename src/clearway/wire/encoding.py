@@ -15,8 +15,9 @@ from clearway.core.errors import BadRequest, TooLarge
 REQUEST_CODINGS = ("gzip", "deflate", "br", "zstd")
 _AUTO_HEADER = 32 + zlib.MAX_WBITS  # gzip or zlib, told apart by the first bytes
 _STEP = 1 << 20
-_MAX_MEMBERS = 64  # each costs a copy of all that follows; a body of empty ones would take hours
-_ZSTD_WINDOW = 1 << 27  # the largest that RFC 8878 asks decoders to support is 8 MiB; the CLI's `--long` makes 128
+_SLICE = 1 << 16
+_MAX_MEMBERS = 64  # each costs a decoder; a body of empty ones would take long
+_ZSTD_WINDOW = 1 << 23  # no content coding may need more (RFC 9659, section 2.2)
 
 
 def decode_body(body: bytes | bytearray, codings: str, limit: int) -> bytes | bytearray:
@@ -37,7 +38,8 @@ def decode_body(body: bytes | bytearray, codings: str, limit: int) -> bytes | by
     return body
 
 
-def _decode_one(body: bytes | bytearray, coding: str, limit: int) -> bytes:
+def _decode_one(body: bytes | bytearray, coding: str, limit: int) -> bytes | bytearray:
+    plain: bytes | bytearray
     try:
         match coding:
             case "gzip" | "x-gzip" | "deflate":
@@ -59,30 +61,51 @@ def _decode_one(body: bytes | bytearray, coding: str, limit: int) -> bytes:
     return plain
 
 
-def _inflate(body: bytes | bytearray, coding: str, limit: int) -> bytes:
+def _inflate(body: bytes | bytearray, coding: str, limit: int) -> bytearray:
     out = bytearray()
-    rest = bytes(body)
+    rest = memoryview(body)
     members = 0
     while rest and len(out) <= limit:
         members += 1
         if members > _MAX_MEMBERS:
             raise zlib.error("too many members")
-        inflater = zlib.decompressobj(_AUTO_HEADER)
         try:
-            out += inflater.decompress(rest, limit + 1 - len(out))
+            used = _inflate_member(rest, out, limit, _AUTO_HEADER)
         except zlib.error:
             # "deflate" is sent without the zlib wrapper by some clients (RFC 9110 section 8.4.1.2).
             if coding != "deflate" or out:
                 raise
-            inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-            out += inflater.decompress(rest, limit + 1 - len(out))
-        if not inflater.eof and len(out) <= limit:
-            raise zlib.error("incomplete")
-        rest = inflater.unused_data  # a further gzip member
-    return bytes(out)
+            used = _inflate_member(rest, out, limit, -zlib.MAX_WBITS)
+        rest = rest[used:]
+        if rest and coding == "deflate" and len(out) <= limit:
+            raise zlib.error("deflate has no members")  # another reader would stop at the first
+    return out
 
 
-def _unbrotli(body: bytes | bytearray, limit: int) -> bytes:
+def _inflate_member(packed: memoryview, out: bytearray, limit: int, wbits: int) -> int:
+    """Append one member's plain bytes, up to a step past the limit; how many bytes it took.
+
+    Slices go in and steps come out, so that nothing is held twice.
+    """
+    inflater = zlib.decompressobj(wbits)
+    for start in range(0, len(packed), _SLICE):
+        piece: bytes | memoryview = packed[start : start + _SLICE]
+        size = len(piece)
+        while True:
+            plain = inflater.decompress(piece, _STEP)
+            out += plain
+            if len(out) > limit:
+                return len(packed)
+            if inflater.eof:
+                return start + size - len(inflater.unused_data)
+            piece = inflater.unconsumed_tail
+            # A full step: more may be waiting inside, without any input.
+            if not piece and len(plain) < _STEP:
+                break
+    raise zlib.error("incomplete")
+
+
+def _unbrotli(body: bytes | bytearray, limit: int) -> bytearray:
     decoder = brotli.Decompressor()
     out = bytearray(decoder.process(bytes(body), output_buffer_limit=_STEP))
     while not decoder.is_finished() and len(out) <= limit:
@@ -90,7 +113,7 @@ def _unbrotli(body: bytes | bytearray, limit: int) -> bytes:
         if not more:
             raise brotli.error("incomplete")
         out += more
-    return bytes(out)
+    return out
 
 
 class Inflater:

@@ -1,11 +1,12 @@
 """The listening address and the upstreams. Sends no credential and spends no token."""
 
+import asyncio
+import contextlib
 import http.client
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -14,9 +15,13 @@ from urllib.parse import urlsplit
 from clearway import __version__
 from clearway.cli.diagnosis.finding import Finding, fail, ok, warn
 from clearway.config.check import is_loopback
-from clearway.config.model import Config, Upstream
+from clearway.config.model import Config, Timeouts, Upstream
+from clearway.config.proxies import proxy_of
 from clearway.core.clock import Clock
+from clearway.core.errors import UpstreamError
 from clearway.observe.protocol import Status
+from clearway.upstreams.protocol import Request
+from clearway.upstreams.registry import client_of
 
 _PATIENCE_S = 5.0
 _SKEW_S = 30
@@ -41,11 +46,12 @@ def check_listening(config: Config, status: Status | None) -> Iterator[Finding]:
         yield ok("reach", f"{server.host}, behind a proxy: every request needs a key")
 
 
-def check_upstreams(config: Config, clock: Clock) -> Iterator[Finding]:
-    """Name, connection, certificate of each upstream, and our clock against theirs."""
+def check_upstreams(config: Config, origins: Mapping[str, str], clock: Clock) -> Iterator[Finding]:
+    """Name, connection, proxy, certificate of each upstream, and our clock against theirs."""
     upstreams = config.upstreams
+    set_by = [origins.get(f"upstreams[{place}].proxy", "") for place in range(len(upstreams))]
     with ThreadPoolExecutor(max_workers=max(1, min(8, len(upstreams)))) as pool:
-        visits = list(pool.map(lambda upstream: _visit(upstream, clock), upstreams))
+        visits = list(pool.map(lambda upstream, origin: _visit(upstream, origin, clock), upstreams, set_by))
     yield from (visit.finding for visit in visits)
     skews = [visit.skew_s for visit in visits if visit.skew_s is not None]
     if not skews:
@@ -61,10 +67,24 @@ def check_upstreams(config: Config, clock: Clock) -> Iterator[Finding]:
         yield ok("clock", "agrees with an upstream's")
 
 
+def check_cooling(status: Status | None) -> Iterator[Finding]:
+    """Which upstreams the running gateway leaves alone at this moment."""
+    for entry in status.cooling if status is not None else ():
+        what = entry.upstream if entry.model is None else f"{entry.upstream} for {entry.model}"
+        why = "it said so" if entry.told else "until it is asked again"
+        yield warn(
+            "cool-down",
+            f"{what} is left alone for {entry.left_s:.0f} s more ({entry.why.replace('_', ' ')}; {why})",
+            "the gateway's log says what it answered",
+        )
+
+
 def _check_health(url: str) -> Finding:
     parts = urlsplit(url)
     try:
-        with closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_PATIENCE_S)) as connection:
+        with contextlib.closing(
+            http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_PATIENCE_S)
+        ) as connection:
             connection.request("GET", "/health")
             code = connection.getresponse().status
     except (OSError, http.client.HTTPException) as error:
@@ -76,7 +96,7 @@ def _check_health(url: str) -> Finding:
 
 def _check_port(host: str, port: int) -> Finding:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with closing(socket.socket(family, socket.SOCK_STREAM)) as probe:
+    with contextlib.closing(socket.socket(family, socket.SOCK_STREAM)) as probe:
         # As the gateway does: a port in TIME_WAIT is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -90,48 +110,57 @@ def _check_port(host: str, port: int) -> Finding:
     return ok("port", f"{host}:{port} is free")
 
 
-def _visit(upstream: Upstream, clock: Clock) -> _Visit:
+def _visit(upstream: Upstream, origin: str, clock: Clock) -> _Visit:
     name = f"upstream {upstream.name}"
     if upstream.kind == "sim":
         return _Visit(ok(name, "simulated"), None)
     if upstream.kind == "replay":
         return _Visit(_check_folder(name, upstream.recordings or ""), None)
+    through = _through(upstream, origin)
     try:
-        status, date = _head(upstream)
-    except socket.gaierror as error:
-        finding = fail(name, f"{upstream.base_url}: {_reason(error)}", "check the name and the network")
-    except ssl.SSLCertVerificationError as error:
-        hint = 'name the authority that signed it in the upstream\'s "ca"'
-        finding = fail(name, f"its certificate is not trusted: {error.verify_message}", hint)
-    except (OSError, http.client.HTTPException) as error:
-        finding = fail(name, f"{upstream.base_url}: {_reason(error)}", "check the address and the network")
-    else:
-        text = f"{upstream.base_url} answers (HEAD without a credential: {status})"
-        parts = urlsplit(upstream.base_url)
-        if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-            finding = warn(name, f"{text}, but not encrypted", "use https: credentials travel there")
-        else:
-            finding = ok(name, text)
-        return _Visit(finding, _skew(date, clock))
-    return _Visit(finding, None)
-
-
-def _head(upstream: Upstream) -> tuple[int, str | None]:
-    """Status and date of an answer to a question that costs nothing."""
+        status, date = asyncio.run(_head(upstream))
+    except UpstreamError as error:
+        return _Visit(fail(name, str(error), _hint(error, through)), None)
+    except ValueError as error:
+        return _Visit(fail(name, str(error), "see: clearway config check"), None)
+    text = f"{upstream.base_url} answers{through} (HEAD without a credential: {status})"
     parts = urlsplit(upstream.base_url)
-    with closing(_connection(upstream, parts.hostname or "", parts.port)) as connection:
-        connection.request("HEAD", parts.path or "/", headers={"user-agent": f"clearway/{__version__}"})
-        response = connection.getresponse()
-        return response.status, response.getheader("date")
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        finding = warn(name, f"{text}, but not encrypted", "use https: credentials travel there")
+    else:
+        finding = ok(name, text)
+    return _Visit(finding, _skew(date, clock))
 
 
-def _connection(upstream: Upstream, host: str, port: int | None) -> http.client.HTTPConnection:
-    if upstream.base_url.startswith("http:"):
-        return http.client.HTTPConnection(host, port, timeout=_PATIENCE_S)
-    context = ssl.create_default_context()
-    if upstream.ca:
-        context.load_verify_locations(upstream.ca)
-    return http.client.HTTPSConnection(host, port, timeout=_PATIENCE_S, context=context)
+async def _head(upstream: Upstream) -> tuple[int, str | None]:
+    """Status and date of an answer to a question that costs nothing, over the gateway's own client."""
+    limits = Timeouts(connect_s=_PATIENCE_S, first_byte_s=_PATIENCE_S, idle_s=_PATIENCE_S, total_s=2 * _PATIENCE_S)
+    own_name = (b"user-agent", f"clearway/{__version__}".encode())
+    async with (
+        contextlib.aclosing(client_of(upstream, limits)) as client,
+        client.open(Request(method=b"HEAD", target=b"/", headers=(own_name,))) as reply,
+    ):
+        dates = [value.decode("latin-1") for field, value in reply.headers if field == b"date"]
+        return reply.status, dates[0] if dates else None
+
+
+def _through(upstream: Upstream, origin: str) -> str:
+    """The proxy in force, and who set it."""
+    proxy = proxy_of(upstream)
+    return "" if proxy is None else f" through the proxy {proxy.authority}, set by {origin}"
+
+
+def _hint(error: UpstreamError, through: str) -> str:
+    if error.hint:
+        return error.hint
+    cause = error.__cause__
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return 'name the authority that signed it in the upstream\'s "ca"'
+    if through:
+        return f'it is reached{through}; proxy = "none" of the upstream goes directly'
+    if isinstance(cause, socket.gaierror):
+        return "check the name and the network"
+    return "check the address and the network"
 
 
 def _check_folder(name: str, folder: str) -> Finding:

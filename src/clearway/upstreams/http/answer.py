@@ -186,7 +186,9 @@ class Answer:
         self.status = status
         self.has_head = True
         if self._is_head or status in _BODILESS:
-            self._finish(keep_alive=parser.should_keep_alive())
+            # The parser does not know that no chunks follow: it would swallow some of what
+            # comes without a word, so what comes cannot be told from the next answer.
+            self._finish(keep_alive=framing != "chunked" and parser.should_keep_alive())
         else:
             self._until_close = framing == "until close"
 

@@ -1,9 +1,10 @@
 """Requests to one origin, over connections that are kept.
 
 Sends what it is given and hands out what comes: no redirects, no decoding, no
-cookies, no proxy, no header of its own but `host` and `content-length`.
-A request is sent again, once, only when the idle connection that it was written to
-turns out to have been closed by the upstream (`Connection.went_stale`).
+cookies, no header of its own but `host` and `content-length`.
+A request is sent again, once, only when the kept connection that it was written to
+ends without a byte of an answer, and only where nothing can have been billed: it was
+not sent whole, or its method is a safe one (decision 0007).
 Used by the upstream kinds that speak HTTP.
 """
 
@@ -14,14 +15,19 @@ from types import TracebackType
 from typing import Self
 
 from clearway.config.model import Timeouts
+from clearway.config.proxies import Proxy
 from clearway.core.errors import UpstreamProtocolError
 from clearway.upstreams.http.address import Address
 from clearway.upstreams.http.answer import Answer
 from clearway.upstreams.http.connection import Connection
-from clearway.upstreams.http.dial import dial, make_context
+from clearway.upstreams.http.dial import Route, dial, make_context
 from clearway.upstreams.http.head import write_head
 from clearway.upstreams.http.pool import Pool
 from clearway.upstreams.protocol import Headers, Request
+
+# Methods that ask and change nothing (RFC 9110, section 9.2.1); any other may only be
+# repeated where it certainly was not applied (section 9.2.2).
+_SAFE = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE"})
 
 _Running = tuple[Connection, Answer]
 
@@ -33,30 +39,38 @@ class HttpClient:
         address: Where to connect; kept as an attribute.
         timeouts: Limits in seconds.
         ca: A PEM file with certificate authorities, beside the system's.
+        proxy: Through which every connection goes; None: directly.
         ssl_context: Used instead of the one made from `ca`; must verify.
         max_idle: Idle connections that are kept.
-        max_idle_s: How long one is kept.
+        max_idle_s: How long one is kept; less than the 60 s after which common load
+            balancers close it, so that our request and their close rarely cross.
 
     Raises:
         ValueError: `ca` cannot be loaded, or `ssl_context` does not verify.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument for each thing that an upstream may vary
         self,
         address: Address,
         timeouts: Timeouts,
         *,
         ca: str | None = None,
+        proxy: Proxy | None = None,
         ssl_context: ssl.SSLContext | None = None,
         max_idle: int = 64,
-        max_idle_s: float = 60.0,
+        max_idle_s: float = 55.0,
     ) -> None:
         if ssl_context is not None and (not ssl_context.check_hostname or ssl_context.verify_mode != ssl.CERT_REQUIRED):
             raise ValueError("ssl_context must verify certificates and host names")
         self.address = address
         self._timeouts = timeouts
         self._max_idle_s = max_idle_s
-        self._context = (ssl_context or make_context(ca)) if address.tls else None
+        self._route = Route(
+            address=address,
+            context=(ssl_context or make_context(ca)) if address.tls else None,
+            proxy=proxy,
+            proxy_context=(ssl_context or make_context(ca)) if proxy is not None and proxy.tls else None,
+        )
         self._host = address.authority.encode("ascii")
         self._pool = Pool(max_idle)
 
@@ -85,9 +99,9 @@ class HttpClient:
             try:
                 return await self._send(connection, head, request, total_at)
             except UpstreamProtocolError:
-                if not connection.went_stale:
+                if not connection.went_stale or (connection.has_sent_all and request.method not in _SAFE):
                     raise
-        connection = await dial(self.address, self._context, self._timeouts.connect_s, self._new_connection)
+        connection = await dial(self._route, self._timeouts.connect_s, self._new_connection)
         self._pool.add(connection)
         return await self._send(connection, head, request, total_at)
 

@@ -27,9 +27,6 @@ _JOINED = 64 * 1024
 # A larger body goes out in slices, so that plain asyncio, which copies what the
 # kernel does not take at once, never copies more than one of them.
 _SLICE = 1024 * 1024
-# A connection that was kept alive and ends this soon after our request crossed
-# with its idle close. Later, the upstream may have worked on the request.
-_CROSSED_S = 1.0
 
 
 class Connection(asyncio.Protocol):
@@ -47,8 +44,8 @@ class Connection(asyncio.Protocol):
         "_failure",
         "_into",
         "_is_drained",
+        "_is_lost",
         "_loop",
-        "_lost_at",
         "_on_lost",
         "_poll",
         "_reused",
@@ -71,7 +68,7 @@ class Connection(asyncio.Protocol):
         self._into: Callable[[bytes], bool] | None = None
         self._is_drained = True
         self._reused = False
-        self._lost_at: float | None = None
+        self._is_lost = False
 
     # For the client and the pool.
 
@@ -91,14 +88,15 @@ class Connection(asyncio.Protocol):
 
     @property
     def went_stale(self) -> bool:
-        """The exchange failed only because the upstream had closed an idle connection:
-        it was used before, no byte of an answer came, and it ended before the request
-        was sent whole or so soon afterwards that both must have crossed.
+        """The exchange failed as one does where the upstream closes an idle connection: it
+        was used before, and it ended without a byte of an answer.
         """
-        answer, lost_at = self._answer, self._lost_at
-        if not self._reused or answer is None or answer.begun or lost_at is None:
-            return False
-        return self._watch.sent_at is None or lost_at - self._watch.sent_at < _CROSSED_S
+        return self._reused and self._is_lost and self._answer is not None and not self._answer.begun
+
+    @property
+    def has_sent_all(self) -> bool:
+        """The request went out whole, so that the upstream may have worked on it."""
+        return self._watch.sent_at is not None
 
     async def send(self, head: bytes, body: Body, answer: Answer, total_at: float) -> None:
         """Send a request and wait for the head of its answer, which is put in `answer`.
@@ -292,8 +290,7 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
 
     def _ended(self, *, clean: bool) -> None:
-        if self._lost_at is None:
-            self._lost_at = self._loop.time()
+        self._is_lost = True
         answer = self._answer
         if answer is None or answer.complete:
             return

@@ -14,7 +14,7 @@ from clearway.core.errors import BadRequest
 
 Entry = dict[str, object]
 
-_DEFAULT_LIMIT, _MAX_LIMIT = 20, 1000
+_DEFAULT_LIMIT, _MAX_LIMIT, _MAX_DIGITS = 20, 1000, 9
 
 
 class _Page(msgspec.Struct):
@@ -30,7 +30,11 @@ def read_models(body: bytes) -> list[Entry]:
     Raises:
         ValueError: Not a list of models.
     """
-    return [entry for entry in _page.decode(body).data if isinstance(entry.get("id"), str)]
+    try:
+        listed = _page.decode(body).data
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    return [entry for entry in listed if isinstance(entry.get("id"), str)]
 
 
 def with_aliases(entries: Sequence[Entry], aliases: Mapping[str, str]) -> list[Entry]:
@@ -82,7 +86,8 @@ def anthropic_page(entries: Sequence[Entry], query: Mapping[str, str]) -> dict[s
 def _limit(text: str | None) -> int:
     if text is None:
         return _DEFAULT_LIMIT
-    if not text.isdecimal() or not 1 <= int(text[:9]) <= _MAX_LIMIT:
+    # `int` refuses what is very long.
+    if not text.isdecimal() or len(text) > _MAX_DIGITS or not 1 <= int(text) <= _MAX_LIMIT:
         raise BadRequest("limit must be a number from 1 to 1000")
     return int(text)
 

@@ -24,7 +24,6 @@ def read_usage(fields: Fields) -> Usage:
     details = _object(fields, "output_tokens_details")
     tools = _object(fields, "server_tool_use")
     counts = _tokens(fields)
-    raw = fields.get("iterations")
     return Usage(
         input_tokens=counts.input_tokens,
         cache_read_tokens=counts.cache_read_tokens,
@@ -37,8 +36,17 @@ def read_usage(fields: Fields) -> Usage:
         service_tier=_word(fields, "service_tier"),
         speed=_word(fields, "speed"),
         inference_geo=_word(fields, "inference_geo"),
-        iterations=tuple(_iteration(item) for item in raw if isinstance(item, dict)) if isinstance(raw, list) else (),
+        iterations=_iterations(fields.get("iterations")),
     )
+
+
+_MOST_RUNS = 1000  # a request has a handful; each is priced and kept by itself
+
+
+def _iterations(raw: object) -> tuple[Iteration, ...]:
+    if not isinstance(raw, list) or len(raw) > _MOST_RUNS:
+        return ()
+    return tuple(_iteration(item) for item in raw if isinstance(item, dict))
 
 
 def _iteration(fields: Fields) -> Iteration:

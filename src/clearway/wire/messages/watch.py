@@ -23,6 +23,7 @@ PING = b'event: ping\ndata: {"type": "ping"}\n\n'
 """A heartbeat that every Messages client passes over."""
 
 _DELTA = b"content_block_delta"
+_SEAM = len(_DELTA) - 1
 _NEEDLES = (b"message_", b"error")
 # What a text delta's event weighs around its text.
 _DELTA_FRAME = 120
@@ -112,6 +113,7 @@ class StreamWatch:
         self._final = False
         self._deltas = 0
         self._bytes = 0
+        self._tail = b""
 
     @property
     def has_usage(self) -> bool:
@@ -131,9 +133,19 @@ class StreamWatch:
     def feed(self, chunk: bytes) -> None:
         """The next bytes, cut anywhere."""
         deltas = chunk.count(_DELTA)
+        if self._tail:
+            # Within an event the pieces may part in the middle of the name.
+            deltas += (self._tail + chunk[:_SEAM]).count(_DELTA)
+        self._tail = b"" if chunk[-2:] == b"\n\n" else (self._tail + chunk[-_SEAM:])[-_SEAM:]
         if deltas:
-            self.has_output = True
             self._deltas += deltas
+            self._bytes += len(chunk)
+            if not self.has_output:
+                # What stands before the first delta is no output.
+                self.has_output = True
+                self._bytes -= max(chunk.find(_DELTA), 0)
+        elif self.has_output and not self._scanner.at_boundary:
+            # A long event goes on.
             self._bytes += len(chunk)
         for event in self._scanner.feed(chunk):
             self._note(event)
@@ -144,6 +156,8 @@ class StreamWatch:
             self._note(event)
 
     def _note(self, event: Event) -> None:
+        if self.whole:
+            return  # the books are closed: what comes later would count or not, as it was cut
         try:
             seen = _event.decode(event.data)
         except _UNREADABLE:

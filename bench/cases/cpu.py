@@ -1,0 +1,50 @@
+"""CPU of the place, for each request and for each event, and what it adds to the time of a request."""
+
+from bench.case import Against, Case
+from bench.load import plain, streams
+from bench.places import Place
+from bench.request import body
+
+_GAP_MS = 20
+
+
+def _plain(size: int, connections: int, *, bare: bool = False) -> Case:
+    sent = body(size, wanted="bench-h0" if bare else "bench")
+
+    def measure(place: Place, seconds: float) -> float:
+        before = place.cpu_s()
+        done = plain(place, sent, connections=connections, seconds=seconds, bare=bare)
+        return (place.cpu_s() - before) / done.requests * 1e6
+
+    shown, first, then = {1_000: ("1 KB", 6, 2.5), 200_000: ("200 KB", 4, 3), 20_000_000: ("20 MB", 5, 1.8)}[size]
+    name = f"cpu-{shown.replace(' ', '').lower()}{'-bare' if bare else ''}"
+    title = f"{shown} request{', bare heads' if bare else ''}, {connections} connection{'s' * (connections > 1)}"
+    return Case(name, title, "CPU µs/request", Against.RATIO, first, then, measure)
+
+
+def _event(count: int) -> Case:
+    def measure(place: Place, seconds: float) -> float:
+        # Whole streams, the request included, of as many events as a middling answer has: what an event costs in life.
+        events = max(20, round(seconds * 1000 / _GAP_MS))
+        sent = body(1_000, stream=True, wanted=f"bench-n{events}-g{_GAP_MS}")
+        before = place.cpu_s()
+        done = streams(place, sent, connections=count)
+        return (place.cpu_s() - before) / done.events * 1e6
+
+    return Case(f"cpu-event-{count}", f"event, {count} streams", "CPU µs/event", Against.RATIO, 2, 1.3, measure)
+
+
+def _latency(place: Place, seconds: float) -> float:
+    return plain(place, body(1_000), connections=1, seconds=seconds).p50
+
+
+CASES = [
+    _plain(1_000, 32),
+    _plain(1_000, 32, bare=True),
+    _plain(200_000, 8),
+    _plain(20_000_000, 1),
+    # At 5,000 events each second the core sleeps between them; at 20,000 it has little time to.
+    _event(100),
+    _event(400),
+    Case("p50", "1 KB request, 1 connection", "p50 µs", Against.ADDED, 600, 300, _latency),
+]
