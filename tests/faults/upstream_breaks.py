@@ -64,7 +64,7 @@ def _silent_in_the_body(_: Asked) -> Iterable[Play]:
 
 @PLAYS.note("stops-reading", hasty=True)
 def _stops_reading(asked: Asked) -> Iterable[Play]:
-    yield Play(early=Answer((Pause(1.5),)), request=large("stops-reading", asked))
+    yield Play(early=[Answer((Pause(1.5),))], request=large("stops-reading", asked))
 
 
 def _slowly(pieces: list[bytes]) -> list[Piece]:

@@ -11,7 +11,6 @@ from tests.fake_upstream import (
     Cut,
     Fields,
     Gate,
-    Pause,
     answer,
     error_answer,
     stream_answer,
@@ -87,26 +86,24 @@ def _ended_while_idle(asked: Asked) -> Iterable[Play]:
     yield Play([said], body, before=Answer((WHOLE, gate, Cut.FIN)), then=gate)
 
 
-def _crossing(asked: Asked, cut: Cut) -> Iterable[Play]:
+def _within_the_request(asked: Asked, cut: Cut) -> Iterable[Play]:
     said, body = good(asked)
-    yield Play([Answer((cut,)), said], body, before=Answer((WHOLE,)))
+    request = large(f"{cut.value}-within-the-request", asked)
+    yield Play([said], body, early=[Answer((cut,))], before=Answer((WHOLE,)), request=request)
 
 
-note_cuts(PLAYS, "crosses-the-request", _crossing)
+note_cuts(PLAYS, "within-the-request", _within_the_request)
+note_cuts(PLAYS, "on-a-kept-connection", lambda _, cut: [Play([Answer((cut,))], before=Answer((WHOLE,)))])
 
 
-@PLAYS.note("kept-and-ended-late")
-def _kept_and_ended_late(_: Asked) -> Iterable[Play]:
-    yield Play([Answer((Pause(1.2), Cut.FIN))], before=Answer((WHOLE,)))
-
-
-@PLAYS.note("kept-and-ended-in-the-head")
-def _kept_and_ended_in_the_head(_: Asked) -> Iterable[Play]:
+@PLAYS.note("fin-in-the-head-on-a-kept-connection")
+def _in_the_head_on_a_kept_connection(_: Asked) -> Iterable[Play]:
     yield Play([Answer((PLAIN_HEAD[:20], Cut.FIN))], before=Answer((WHOLE,)))
 
 
 # What the upstream says of errors.
 
+_WAIT = (("retry-after", "17"),)
 _ERROR_FIELDS: Fields = (("x-should-retry", "true"), ("request-id", "req_scripted0001"))
 
 
@@ -114,7 +111,8 @@ def _error(name: str, status: int, kind: str, *fields: tuple[str, str]) -> None:
     @PLAYS.note(name)
     def _said(_: Asked) -> Iterable[Play]:
         said = error_answer(status, kind, "scripted: l\u00e4uft nicht", headers=[*_ERROR_FIELDS, *fields])
-        yield Play([said], body_of(said), fields=[*_ERROR_FIELDS, *fields])
+        cools_s = 17 if fields == _WAIT else None
+        yield Play([said], body_of(said), fields=[*_ERROR_FIELDS, *fields], cools_s=cools_s)
 
 
 _error("400", 400, "invalid_request_error")
@@ -125,12 +123,25 @@ for payer in ("passthrough", "own"):
 _error("404", 404, "not_found_error")
 _error("413", 413, "request_too_large")
 _error("429", 429, "rate_limit_error")
-_error("429-with-retry-after", 429, "rate_limit_error", ("retry-after", "17"))
+_error("429-with-retry-after", 429, "rate_limit_error", *_WAIT)
 _error("500", 500, "api_error")
 _error("502", 502, "api_error")
 _error("503", 503, "api_error")
 _error("504", 504, "timeout_error")
 _error("529", 529, "overloaded_error")
+_error("529-with-retry-after", 529, "overloaded_error", *_WAIT)
+
+
+def _next(name: str, status: int, kind: str) -> None:
+    @PLAYS.note(name)
+    def _asked_again(asked: Asked) -> Iterable[Play]:
+        said, body = good(asked)
+        yield Play([said], body, before=error_answer(status, kind, "scripted", headers=_WAIT), cools_s=17)
+
+
+for payer in ("passthrough", "own"):
+    _next(f"next-after-429-{payer}", 429, "rate_limit_error")
+    _next(f"next-after-529-{payer}", 529, "overloaded_error")
 
 _PAGE = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>\r\n"
 
@@ -172,9 +183,9 @@ _TOO_LARGE = error_answer(413, "request_too_large", "scripted")
 
 @PLAYS.note("early-413")
 def _early_413(asked: Asked) -> Iterable[Play]:
-    yield Play(early=_TOO_LARGE, body=body_of(_TOO_LARGE), request=large("early-413", asked))
+    yield Play(early=[_TOO_LARGE], body=body_of(_TOO_LARGE), request=large("early-413", asked))
 
 
 @PLAYS.note("early-cut")
 def _early_cut(asked: Asked) -> Iterable[Play]:
-    yield Play(early=Answer((Cut.FIN,)), request=large("early-cut", asked))
+    yield Play(early=[Answer((Cut.FIN,))], request=large("early-cut", asked))
