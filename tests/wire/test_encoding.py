@@ -114,6 +114,15 @@ def test_an_answer_in_several_members() -> None:
         )
 
 
+def test_an_answer_of_members_without_end() -> None:
+    """After a thousand the rest is passed over, so that it costs nothing."""
+    inflater = Inflater(1_000_000)
+    packed = gzip.compress(b"a") * 5000
+    out = b"".join(inflater.feed(packed[i : i + 4096]) for i in range(0, len(packed), 4096))
+
+    assert (b"a" * 1000, True) == (out, inflater.spent)
+
+
 @pytest.mark.parametrize("rest", [b"\0" * 9, b"no member"])
 def test_what_follows_an_answers_last_member(rest: bytes) -> None:
     """Padding and the like do not take away what was seen before."""
