@@ -162,7 +162,7 @@ def _memory() -> int:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def shrink(target: Target, finding: Finding, *, seconds: float = 20.0) -> bytes:
+def shrink(target: Target, finding: Finding, *, seconds: float) -> bytes:
     """A smaller input that breaks the target in the same way."""
     data, kind = finding.data, _kind(finding.what)
     deadline = time.monotonic() + seconds

@@ -18,6 +18,7 @@ import msgspec
 from tests.fuzz.words import WORDS
 
 CORPUS = Path(__file__).parent / "corpus"
+_SHRINK_S = 8.0
 
 
 class Told(msgspec.Struct):
@@ -61,7 +62,7 @@ def _with_loop(name: str, seconds: float, seed: int, *, save: bool) -> int:
     took_s = round(time.monotonic() - begin, 1)
     findings = []
     for finding in report.findings:
-        small = loop.shrink(target, finding)
+        small = loop.shrink(target, finding, seconds=_SHRINK_S / len(report.findings))
         findings.append(f"{finding.what}: {small[:4000]!r}")
         if save:
             (CORPUS / name / f"found-{hashlib.sha256(small).hexdigest()[:8]}").write_bytes(small)

@@ -210,7 +210,7 @@ def test_an_answer_with_a_value_that_is_none(gateway: GatewayProcess, tap: Tap, 
 ODD_IDS = [b"req_\xff\xfe", b"a b", b"x" * 5000, b"<script>", b"'; DROP TABLE x", b"../../etc", b"", b"\xe2\x80\xae"]
 
 
-@pytest.mark.parametrize("value", ODD_IDS)
+@pytest.mark.parametrize("value", ODD_IDS, ids=range(len(ODD_IDS)))
 def test_an_id_of_the_upstream_is_a_label_or_nothing(gateway: GatewayProcess, tap: Tap, value: bytes) -> None:
     """It goes to the client as it came, and is kept only in the form of an id."""
     first, _, rest = OK.partition(b"\r\n")
@@ -242,7 +242,9 @@ def test_keys_with_hostile_names(gateway: GatewayProcess) -> None:
 
 @pytest.mark.usefixtures("tap")
 @pytest.mark.parametrize(
-    "model", ["x\r\ny: z", "x\0", "\x1b[31m", "\u202e", "x" * 100_000, "", "/../..", "%0d%0a", "\xe4"]
+    "model",
+    ["x\r\ny: z", "x\0", "\x1b[31m", "\u202e", "x" * 100_000, "", "/../..", "%0d%0a", "\xe4"],
+    ids=["lines", "nul", "escape", "right-to-left", "long", "empty", "dots", "encoded-lines", "not-ascii"],
 )
 def test_a_hostile_model(gateway: GatewayProcess, key: str, model: str) -> None:
     """In a body and in a path it is a name like any other; an error that repeats it is still one error."""

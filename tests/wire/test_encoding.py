@@ -70,8 +70,8 @@ def test_wrong_bytes(coding: str) -> None:
         decode_body(b"\x01\x02 no such thing", coding, LIMIT)
 
 
-@pytest.mark.parametrize("first", [zlib.compress(PLAIN), raw_deflate(PLAIN)])
-@pytest.mark.parametrize("more", [b"\0", zlib.compress(b" "), gzip.compress(b" ")])
+@pytest.mark.parametrize("first", [zlib.compress(PLAIN), raw_deflate(PLAIN)], ids=["wrapped", "raw"])
+@pytest.mark.parametrize("more", [b"\0", zlib.compress(b" "), gzip.compress(b" ")], ids=["nul", "deflate", "gzip"])
 def test_deflate_has_one_part(first: bytes, more: bytes) -> None:
     """Another reader would stop at its end, and read another body."""
     with pytest.raises(BadRequest, match="not valid"):
