@@ -22,6 +22,7 @@ CASES = [
     pytest.param(b"data: a\n\ndata: b\n\n", [], id="nothing-of-interest"),
     pytest.param(b"data: a\n\nid: 1\ndata: x\n\ndata: b\n\n", [Event(b"message", b"x")], id="one-of-three"),
     pytest.param(b"\xef\xbb\xbfdata: x\n\n", [Event(b"message", b"x")], id="byte-order-mark"),
+    pytest.param(b"\r\xef\xbb\xbfdata: x\n\n", [Event(b"message", b"")], id="byte-order-mark-behind-a-line-end"),
     pytest.param(b"\n\n\ndata: x\n\n\n\n", [Event(b"message", b"x")], id="empty-lines-around"),
 ]
 

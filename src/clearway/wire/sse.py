@@ -93,6 +93,7 @@ class Scanner:
         # three of them hold a blank line. (`strip` alone would copy a long event each time.)
         if 0 < len(buffer) <= 2 and not buffer.strip(b"\r\n"):  # noqa: PLR2004  # one line end
             buffer.clear()
+            self._first = False  # a byte order mark behind a line end is none
         self._searched = len(buffer)
         if len(buffer) > self._limit:
             self.lost = True
