@@ -95,12 +95,14 @@ Script = Callable[[Peer], Awaitable[None]]
 
 
 @contextlib.asynccontextmanager
-async def hostile(*scripts: Script) -> AsyncIterator[Journal]:
+async def hostile(*scripts: Script, host: str = "127.0.0.1") -> AsyncIterator[Journal]:
     """Listen; the n-th connection runs the n-th script, later ones the last script."""
     loop = asyncio.get_running_loop()
-    listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, 0), family=family, backlog=256)
     listener.setblocking(False)  # noqa: FBT003 - by position only
-    journal = Journal(f"http://127.0.0.1:{listener.getsockname()[1]}")
+    bracketed = f"[{host}]" if ":" in host else host
+    journal = Journal(f"http://{bracketed}:{listener.getsockname()[1]}")
 
     async def serve(accepted: socket.socket, script: Script) -> None:
         with accepted, contextlib.suppress(ConnectionError):
