@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import gc
 import socket
 import tracemalloc
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -186,6 +188,29 @@ async def test_a_truncated_body_is_an_error_after_what_came(wire: bytes, end: st
             with pytest.raises(UpstreamProtocolError, match="broke off"):
                 await reply.read()
         assert not reply.ended
+
+
+async def test_a_failed_exchange_is_let_go_at_once() -> None:
+    """What it held is free without the garbage collector, which calls seldom."""
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(plain(b"abcdef")[:-3])
+        peer.finish()
+
+    failed: weakref.ref[UpstreamProtocolError] | None = None
+    async with hostile(script) as journal, connected(journal.url) as client:
+        gc.disable()
+        try:
+            try:
+                await fetch(client, post())
+            except UpstreamProtocolError as error:
+                failed = weakref.ref(error)
+
+            assert failed is not None
+            assert failed() is None
+        finally:
+            gc.enable()
 
 
 async def test_a_truncated_body_that_nobody_read_yet_is_handed_out_first() -> None:

@@ -5,7 +5,6 @@ Python's `uuid` has `uuid7` only from 3.14 on.
 """
 
 import os
-import struct
 import threading
 
 from clearway.core.clock import Clock
@@ -13,6 +12,8 @@ from clearway.core.clock import Clock
 _COUNTER_BITS = 12
 _DRAWN_AT_ONCE = 256  # one system call for so many ids
 _COUNTER_MAX = (1 << _COUNTER_BITS) - 1
+# Two of the digit's four bits are fixed (RFC 9562, section 4.1).
+_VARIANT = {f"{digit:x}": "89ab"[digit & 3] for digit in range(16)}
 
 
 class IdMaker:
@@ -23,23 +24,28 @@ class IdMaker:
         self._lock = threading.Lock()
         self._last_ms = 0
         self._counter = 0
-        self._tails: list[int] = []
+        self._beginning = ""
+        """Of every id of this millisecond, up to the counter."""
+        self._tails: list[str] = []
 
     def new(self) -> str:
         """A new id: 36 characters, lower case, hyphenated."""
         with self._lock:
             now_ms = self._clock.now_us() // 1_000
             if now_ms > self._last_ms:
-                self._last_ms, self._counter = now_ms, 0
+                self._begin(now_ms)
             elif self._counter < _COUNTER_MAX:
                 self._counter += 1
             else:
                 # The millisecond is full, or the clock went back: run ahead of it.
-                self._last_ms, self._counter = self._last_ms + 1, 0
-            stamp, counter = self._last_ms, self._counter
+                self._begin(self._last_ms + 1)
             if not self._tails:
-                self._tails.extend(struct.unpack(f"{_DRAWN_AT_ONCE}Q", os.urandom(8 * _DRAWN_AT_ONCE)))
-            tail = self._tails.pop() >> 2
-        number = (stamp << 80) | (0x7 << 76) | (counter << 64) | (0b10 << 62) | tail
-        text = f"{number:032x}"
-        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+                drawn = os.urandom(8 * _DRAWN_AT_ONCE).hex()
+                self._tails = [drawn[start : start + 16] for start in range(0, len(drawn), 16)]
+            beginning, counter, tail = self._beginning, self._counter, self._tails.pop()
+        return f"{beginning}{counter:03x}-{_VARIANT[tail[0]]}{tail[1:4]}-{tail[4:]}"
+
+    def _begin(self, ms: int) -> None:
+        self._last_ms, self._counter = ms, 0
+        stamp = f"{ms:012x}"
+        self._beginning = f"{stamp[:8]}-{stamp[8:]}-7"

@@ -21,8 +21,8 @@ class Walk(msgspec.Struct, frozen=True):
     sink: Sink
 
 
-def admit(  # what is known at this moment
-    books: Books, exchange_id: str, instance_id: str, call: Call, caller: Caller, asked: Asked | None
+def admit(  # noqa: PLR0913, PLR0917  # what is known at this moment
+    books: Books, exchange_id: str, instance_id: str, call: Call, seen: Labels, caller: Caller, asked: Asked | None
 ) -> Exchange:
     """Note the exchange in the journal.
 
@@ -31,6 +31,7 @@ def admit(  # what is known at this moment
         exchange_id: Its id.
         instance_id: This process.
         call: The request.
+        seen: What its fields tell.
         caller: Who is calling.
         asked: What the body says; None where it was refused unread.
 
@@ -41,7 +42,6 @@ def admit(  # what is known at this moment
     if not books.journal.healthy:
         hint = "the ledger cannot be written: clearway doctor says why"
         raise LedgerUnavailable("exchanges cannot be recorded at the moment", hint=hint, retry_after_s=5)
-    seen = Labels(call.headers)
     return Exchange(
         books,
         Admission(

@@ -6,6 +6,7 @@ response headers of the real API as recorded (read 2026-11-21).
 """
 
 import re
+from collections.abc import Callable
 
 from clearway.upstreams.protocol import Headers
 
@@ -46,10 +47,62 @@ _ACCOUNT_PREFIXES = (
 _DOORS_OWN = (b"access-control-", b"x-clearway-")
 
 
+# What a field of a request is, as bits; 0 for most.
+_NEVER, _CREDENTIAL, _CODING, _NOTABLE, _FORWARDED = 1, 2, 4, 8, 16
+_NOTED = frozenset({b"connection", b"content-encoding", b"x-clearway-key", b"user-agent", b"x-client-request-id"})
+_NOTED_PREFIX = b"x-claude-code-"
+_REMEMBERED, _LONGEST_NAME = 1000, 64
+
+
+class _Kinds(dict[bytes, int]):
+    """The kind of each name; those seen before are remembered, within bounds."""
+
+    def __init__(self, judge: Callable[[bytes], int]) -> None:
+        super().__init__()
+        self._judge = judge
+
+    def __missing__(self, name: bytes) -> int:
+        kind = self._judge(name)
+        if len(self) < _REMEMBERED and len(name) <= _LONGEST_NAME:
+            self[name] = kind
+        return kind
+
+
+def _asked(name: bytes) -> int:
+    kind = 0
+    if name in _NEVER_SENT or name.startswith(_NEVER_SENT_PREFIXES) or (b"_" in name and _is_disguised(name)):
+        kind |= _NEVER
+    if name in CREDENTIALS:
+        kind |= _CREDENTIAL | _NOTABLE
+    if name == b"accept-encoding":
+        kind |= _CODING
+    if name in _FORWARDING or name.startswith(b"x-forwarded-"):
+        kind |= _FORWARDED | _NOTABLE
+    if name in _NOTED or name.startswith(_NOTED_PREFIX):
+        kind |= _NOTABLE
+    return kind
+
+
+def _answered(name: bytes) -> int:
+    if name in _HOP or name.startswith(_DOORS_OWN):
+        return _NEVER
+    return _CREDENTIAL if name in _ACCOUNT or name.startswith(_ACCOUNT_PREFIXES) else 0
+
+
+_ASKED, _ANSWERED = _Kinds(_asked), _Kinds(_answered)
+
+
+def notable(headers: Headers) -> Headers:
+    """Those fields of a request that something here looks at; most are only sent on."""
+    kinds = _ASKED
+    return [field for field in headers if kinds[field[0]] & _NOTABLE]
+
+
 def was_forwarded(headers: Headers) -> bool:
     """True where a proxy says that it stands in between: loopback proves nothing then."""
+    kinds = _ASKED
     for name, _ in headers:  # noqa: SIM110  # for every request: `any` of a generator costs twice as much
-        if name in _FORWARDING or name.startswith(b"x-forwarded-"):
+        if kinds[name] & _FORWARDED:
             return True
     return False
 
@@ -87,17 +140,12 @@ def outbound(headers: Headers, *, keep_credential: bool, identity: bool) -> list
         keep_credential: The client's own credential goes along (passthrough).
         identity: Ask for an uncompressed answer, because it is watched.
     """
-    named = _named_by_connection(headers)
+    kinds, named = _ASKED, _named_by_connection(headers)
+    dropped = _NEVER | (0 if keep_credential else _CREDENTIAL) | (_CODING if identity else 0)
     sent = [
-        (name, value)
-        for name, value in headers
-        if name not in _NEVER_SENT
-        and not name.startswith(_NEVER_SENT_PREFIXES)
-        and name not in named
-        and not (identity and name == b"accept-encoding")
-        and (keep_credential or name not in CREDENTIALS)
-        and not is_ours(value)
-        and not (b"_" in name and _is_disguised(name))
+        field
+        for field in headers
+        if not kinds[field[0]] & dropped and field[0] not in named and not (b"cw-" in field[1] and is_ours(field[1]))
     ]
     if identity:
         sent.append((b"accept-encoding", b"identity"))
@@ -111,15 +159,9 @@ def returned(headers: Headers, *, everything: bool) -> list[tuple[bytes, bytes]]
         headers: As the upstream sent them, names in lower case.
         everything: Passthrough: the account is the client's own.
     """
-    named = _named_by_connection(headers)
-    return [
-        (name, value)
-        for name, value in headers
-        if name not in _HOP
-        and name not in named
-        and not name.startswith(_DOORS_OWN)
-        and (everything or (name not in _ACCOUNT and not name.startswith(_ACCOUNT_PREFIXES)))
-    ]
+    kinds, named = _ANSWERED, _named_by_connection(headers)
+    dropped = _NEVER if everything else _NEVER | _CREDENTIAL
+    return [field for field in headers if not kinds[field[0]] & dropped and field[0] not in named]
 
 
 def first(headers: Headers, name: bytes) -> str | None:

@@ -20,9 +20,7 @@ _WORD = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _GEO = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 # `name/1.2` as the standard has it, and `Anthropic/Python 1.2` as the official SDKs write it.
 _PRODUCT = re.compile(r"([A-Za-z][A-Za-z0-9._-]{1,39}(?:/[A-Za-z]{1,20})?)[/ ]v?([0-9][0-9A-Za-z.+-]{0,31})")
-_CREDENTIAL = re.compile(
-    r"(?i)^(?:sk|cw|pk|rk|ghp|gho|ghs|github_pat|glpat|xox[a-z]|akia|asia|aiza|ey[a-z0-9])[-_a-z0-9]|secret|token|passw"
-)
+_CREDENTIAL = re.compile(r"(?:sk|cw|pk|rk|ghp|gho|ghs|github_pat|glpat|xox[a-z]|akia|asia|aiza|ey[a-z0-9])[-_a-z0-9]")
 # Only what cannot be an ordinary word: paths and words are full of `token`.
 _KEY = re.compile(
     r"(?i)^(?:sk|cw|pk|rk|ghp|gho|ghs|github_pat|glpat|xox[a-z])[-_]|^(?:akia|asia|aiza|eyj)[-_a-z0-9]{8}"
@@ -30,8 +28,13 @@ _KEY = re.compile(
 )
 
 
+def _is_credential(value: str) -> bool:
+    lower = value.lower()
+    return "secret" in lower or "token" in lower or "passw" in lower or _CREDENTIAL.match(lower) is not None
+
+
 def _fit(pattern: re.Pattern[str], value: str | None) -> str | None:
-    if value is None or not pattern.fullmatch(value) or _CREDENTIAL.search(value):
+    if value is None or not pattern.fullmatch(value) or _is_credential(value):
         return None
     return value
 
@@ -69,23 +72,39 @@ def _word(value: str) -> str | None:
 
 def path(value: str) -> str:
     """A path whose segments may be shown; one that looks like a credential may not."""
+    return _path(value) if len(value) <= _LONGEST else _shown(value)
+
+
+def _shown(value: str) -> str:
     return "/".join("***" if _KEY.search(segment) else segment for segment in value.split("/"))
+
+
+_path = _remembered(_shown)
 
 
 def counted(usage: Usage | None) -> Usage | None:
     """Usage with those of its words that may be kept; the counts stay."""
     if usage is None:
         return None
+    tier, speed, geo = word(usage.service_tier), word(usage.speed), _geo(usage.inference_geo)
+    if not usage.iterations and (tier, speed, geo) == (usage.service_tier, usage.speed, usage.inference_geo):
+        return usage  # nearly always
     return msgspec.structs.replace(
         usage,
-        service_tier=word(usage.service_tier),
-        speed=word(usage.speed),
-        inference_geo=_fit(_GEO, usage.inference_geo),
+        service_tier=tier,
+        speed=speed,
+        inference_geo=geo,
         iterations=tuple(
             msgspec.structs.replace(run, kind=word(run.kind) or "message", model=model(run.model))
             for run in usage.iterations
         ),
     )
+
+
+@_remembered
+def _geo(value: str | None) -> str | None:
+    # At most `_LONGEST_WORD` characters (wire/messages/usage).
+    return _fit(_GEO, value)
 
 
 class Labels:
@@ -135,6 +154,6 @@ class Labels:
 def _client(agent: str) -> tuple[str | None, str | None]:
     """Name and version of a `user-agent`: its first product."""
     found = _PRODUCT.match(agent)
-    if found is None or _CREDENTIAL.search(found[1]) or _CREDENTIAL.search(found[2]):
+    if found is None or _is_credential(found[1]) or _is_credential(found[2]):
         return None, None
     return found[1], found[2]

@@ -20,7 +20,8 @@ from clearway.gateway.bookkeeping import Books, Exchange
 from clearway.gateway.call import Call, Sink
 from clearway.gateway.cooling import Cooling
 from clearway.gateway.decode import Asked, decode
-from clearway.gateway.headers import was_forwarded
+from clearway.gateway.headers import notable, was_forwarded
+from clearway.gateway.labels import Labels
 from clearway.gateway.models import ModelList
 from clearway.gateway.relay import EXCHANGE_HEADER, outcome_of
 from clearway.gateway.route import Router
@@ -28,7 +29,7 @@ from clearway.gateway.send import Sender
 from clearway.ledger.protocol import KeyRing
 from clearway.limits.protocol import Limiter
 from clearway.upstreams.health import Health
-from clearway.upstreams.protocol import Upstream
+from clearway.upstreams.protocol import Headers, Upstream
 from clearway.wire.body import Peek
 from clearway.wire.messages.errors import render
 
@@ -69,17 +70,19 @@ class Gateway:
         exchange_id = self._ids.new()
         exchange: Exchange | None = None
         try:
-            caller = self._authenticate(call)
+            # Looked at again and again; all the others are only sent on.
+            noted = notable(call.headers)
+            caller = self._authenticate(noted)
             try:
                 upstreams = self._router.open_to(caller, call.endpoint)
-                asked = await self._read(call, caller)
+                asked = await self._read(call, noted, caller)
             except NotAuthenticated:
                 raise  # a stranger, of whom nothing is kept
             except GatewayError as error:
-                exchange = self._admit(exchange_id, call, caller, None)
+                exchange = self._admit(exchange_id, call, noted, caller, None)
                 self._refuse(exchange, error, exchange_id, sink)
                 return
-            exchange = self._admit(exchange_id, call, caller, asked)
+            exchange = self._admit(exchange_id, call, noted, caller, asked)
             await self._walk(Walk(exchange, call, caller, asked, sink), upstreams)
         except GatewayError as error:
             self._refuse(exchange, error, exchange_id, sink)
@@ -91,19 +94,19 @@ class Gateway:
             hint = f"the gateway's log has more under {exchange_id}"
             self._refuse(exchange, GatewayError("something went wrong here", hint=hint), exchange_id, sink)
 
-    def _authenticate(self, call: Call) -> Caller:
-        required = self._settings.key_required or was_forwarded(call.headers)
-        return authenticate(call.headers, self._ring, now_us=self._books.clock.now_us(), key_required=required)
+    def _authenticate(self, noted: Headers) -> Caller:
+        required = self._settings.key_required or was_forwarded(noted)
+        return authenticate(noted, self._ring, now_us=self._books.clock.now_us(), key_required=required)
 
-    async def _read(self, call: Call, caller: Caller) -> Asked:
+    async def _read(self, call: Call, noted: Headers, caller: Caller) -> Asked:
         body = await call.body()
         if call.endpoint not in _READ:
             return Asked(body, body, Peek(), readable=True)
         strict = self._router.needs_reading(caller)
-        return decode(body, call.headers, max_body=self._settings.max_body, strict=strict)
+        return decode(body, noted, max_body=self._settings.max_body, strict=strict)
 
-    def _admit(self, exchange_id: str, call: Call, caller: Caller, asked: Asked | None) -> Exchange:
-        return admit(self._books, exchange_id, self._settings.instance_id, call, caller, asked)
+    def _admit(self, exchange_id: str, call: Call, noted: Headers, caller: Caller, asked: Asked | None) -> Exchange:
+        return admit(self._books, exchange_id, self._settings.instance_id, call, Labels(noted), caller, asked)
 
     async def _walk(self, walk: Walk, upstreams: Sequence[Upstream]) -> None:
         targets = self._router.candidates(walk.caller, upstreams, walk.asked.peek.model)

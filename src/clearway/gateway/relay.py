@@ -15,8 +15,8 @@ from clearway.core.errors import GatewayError, LimitExceeded, UpstreamError, Ups
 from clearway.core.exchange import Endpoint, Outcome
 from clearway.gateway.bookkeeping import Attempt, Exchange
 from clearway.gateway.call import Sink
-from clearway.gateway.headers import first, returned
-from clearway.upstreams.protocol import Headers, Pour, Reply
+from clearway.gateway.headers import returned
+from clearway.upstreams.protocol import Pour, Reply
 from clearway.wire.encoding import Inflater
 from clearway.wire.messages.watch import BODY_LIMIT, PING, BodyWatch, NoWatch, StreamWatch, Watch
 
@@ -29,12 +29,12 @@ EXCHANGE_HEADER = b"x-clearway-exchange"
 """Tells the client the exchange's id, for `clearway show`."""
 
 
-def watch_for(endpoint: Endpoint, headers: Headers) -> Watch:
+def watch_for(endpoint: Endpoint, content_type: bytes | None) -> Watch:
     """The watch that fits an answer."""
-    kind = (first(headers, b"content-type") or "").partition(";")[0].strip().lower()
-    if endpoint not in _METERED or kind not in ("text/event-stream", "application/json"):
+    kind = (content_type or b"").partition(b";")[0].strip().lower()
+    if endpoint not in _METERED or kind not in (b"text/event-stream", b"application/json"):
         return NoWatch()
-    return StreamWatch() if kind == "text/event-stream" else BodyWatch()
+    return StreamWatch() if kind == b"text/event-stream" else BodyWatch()
 
 
 class Relay:
@@ -63,16 +63,19 @@ class Relay:
             UpstreamError: It failed; the sink says whether the head was sent.
         """
         attempt = self._attempt
-        attempt.saw_head(reply.status, first(reply.headers, b"request-id") or first(reply.headers, b"x-request-id"))
+        # Of a name that stands there twice the first counts.
+        fields = dict(reply.headers[::-1])
+        request_id = fields.get(b"request-id") or fields.get(b"x-request-id")
+        attempt.saw_head(reply.status, None if request_id is None else request_id.decode("latin-1"))
         pays = attempt.target.upstream.pays
         if pays == "gateway" and reply.status in OWN_CREDENTIAL_REFUSED:
             raise self._refused(reply.status)
-        self._set_watch(reply.headers)
+        self._set_watch(fields)
         headers = returned(reply.headers, everything=pays == "client")
         headers.append((EXCHANGE_HEADER, self._exchange.id.encode()))
         self._sink.start(reply.status, headers)
         # Not inside a compressed stream, and not where the length was told.
-        is_open = first(reply.headers, b"content-length") is None and self._inflater is None
+        is_open = b"content-length" not in fields and self._inflater is None
         beats = is_open and isinstance(attempt.watch, StreamWatch)
         self._beat = _Heartbeat(attempt, self._sink, self._heartbeat_s) if beats else None
         try:
@@ -87,12 +90,12 @@ class Relay:
         hint = "the owner of the gateway must look at its api_key; the client's request is not at fault"
         return UpstreamRefusedUs(f"the upstream {name} refused the gateway's own credential ({status})", hint=hint)
 
-    def _set_watch(self, headers: Headers) -> None:
-        watch = watch_for(self._exchange.admission.endpoint, headers)
-        coding = (first(headers, b"content-encoding") or "identity").strip().lower()
-        if coding in ("gzip", "deflate"):
+    def _set_watch(self, fields: dict[bytes, bytes]) -> None:
+        watch = watch_for(self._exchange.admission.endpoint, fields.get(b"content-type"))
+        coding = fields.get(b"content-encoding", b"identity").strip().lower()
+        if coding in (b"gzip", b"deflate"):
             self._inflater = Inflater(BODY_LIMIT)
-        elif coding != "identity":
+        elif coding != b"identity":
             log.warning("answer_not_metered", reason="content-encoding", exchange_id=self._exchange.id)
             watch = NoWatch()
         elif (

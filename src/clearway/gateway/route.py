@@ -81,7 +81,7 @@ class Router:
 
     @staticmethod
     def _judge(caller: Caller, endpoint: Endpoint) -> None:
-        if caller.key is not None:
+        if caller.key is not None and (caller.key.endpoints or caller.key.models):
             verdict = policy.may(caller.key, endpoint=endpoint)
             if isinstance(verdict, policy.Deny):
                 raise NotAllowed(verdict.reason, hint=verdict.hint)
@@ -91,7 +91,7 @@ class Router:
 
     @staticmethod
     def _allowed(targets: list[Target], caller: Caller, asked: str | None) -> list[Target]:
-        if caller.key is None:
+        if caller.key is None or not (caller.key.models or caller.key.upstreams):
             return targets
         verdicts = [
             (target, policy.may(caller.key, models=(asked, target.model), upstream=target.upstream.name))
@@ -133,7 +133,9 @@ def _suits(pays: Pays, brought: bool, has_key: bool) -> bool:  # noqa: FBT001  #
 
 
 def _serves(target: Target) -> bool:
-    return target.model is None or any(fnmatchcase(target.model, pattern) for pattern in target.upstream.models)
+    if target.model is None or "*" in target.upstream.models:
+        return True
+    return any(fnmatchcase(target.model, pattern) for pattern in target.upstream.models)
 
 
 def _shown(model: str | None) -> str:

@@ -174,7 +174,7 @@ class Sender:
         if not await answer.read_ahead():
             return answer
         attempt.saw_head(reply.status, first(reply.headers, b"request-id") or first(reply.headers, b"x-request-id"))
-        attempt.watch = watch_for(attempt.exchange.admission.endpoint, reply.headers)
+        attempt.watch = watch_for(attempt.exchange.admission.endpoint, dict(reply.headers[::-1]).get(b"content-type"))
         attempt.response_bytes = len(answer.body)
         attempt.saw(answer.body)
         attempt.end("upstream_error")

@@ -74,42 +74,41 @@ def fold(changes: Changes, record: Record) -> None:
     _FOLDS[type(record)](changes, record)
 
 
-def _change(changes: Changes, exchange_id: str) -> Change:
-    change = changes.get(exchange_id)
-    if change is None:
-        change = changes[exchange_id] = Change()
-    return change
-
-
-def _attempt(changes: Changes, exchange_id: str, number: int) -> AttemptChange:
-    tries = _change(changes, exchange_id).attempts
-    attempt = tries.get(number)
-    if attempt is None:
-        attempt = tries[number] = AttemptChange()
-    return attempt
-
-
 def _fold_admission(changes: Changes, record: Admission) -> None:
-    change = _change(changes, record.id)
+    change = changes.get(record.id)
+    if change is None:
+        change = changes[record.id] = Change()
     change.admission = change.admission or record
 
 
 def _fold_settlement(changes: Changes, record: Settlement) -> None:
-    change = _change(changes, record.exchange_id)
+    change = changes.get(record.exchange_id)
+    if change is None:
+        change = changes[record.exchange_id] = Change()
     change.settlement = change.settlement or record
 
 
+def _attempt(changes: Changes, record: AttemptStart | Progress | AttemptEnd) -> AttemptChange:
+    change = changes.get(record.exchange_id)
+    if change is None:
+        change = changes[record.exchange_id] = Change()
+    attempt = change.attempts.get(record.number)
+    if attempt is None:
+        attempt = change.attempts[record.number] = AttemptChange()
+    return attempt
+
+
 def _fold_start(changes: Changes, record: AttemptStart) -> None:
-    attempt = _attempt(changes, record.exchange_id, record.number)
+    attempt = _attempt(changes, record)
     attempt.start = attempt.start or record
 
 
 def _fold_progress(changes: Changes, record: Progress) -> None:
-    _attempt(changes, record.exchange_id, record.number).progress = record
+    _attempt(changes, record).progress = record
 
 
 def _fold_end(changes: Changes, record: AttemptEnd) -> None:
-    attempt = _attempt(changes, record.exchange_id, record.number)
+    attempt = _attempt(changes, record)
     attempt.end = attempt.end or record
 
 

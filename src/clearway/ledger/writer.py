@@ -163,10 +163,10 @@ class Writer:
 
     def _put(self, record: Record) -> int:
         fold(self._changes, record)
-        self._place += 1
+        self._place = place = self._place + 1
         if self._timer is None and not self._in_hand:
             self._hand_over_in(_COLLECT_S)
-        return self._place
+        return place
 
     async def _wait(self, place: int, timeout_s: float) -> bool:
         loop = self._loop or asyncio.get_running_loop()

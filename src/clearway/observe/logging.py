@@ -46,6 +46,7 @@ class ExchangeLog:
     def __init__(self) -> None:
         # Bound once: each exchange then costs one call, or none below the level.
         self._log = structlog.get_logger().bind()
+        self._is_on = bool(self._log.is_enabled_for(logging.INFO))
 
     def admitted(self, admission: Admission) -> None:
         """Not a line of its own."""
@@ -55,6 +56,8 @@ class ExchangeLog:
 
     def settled(self, settlement: Settlement) -> None:
         """The line."""
+        if not self._is_on:
+            return
         measure = settlement.measure
         cost = measure.cost
         self._log.info(

@@ -116,7 +116,6 @@ class Guard(HttpToolsProtocol):
         """A new request begins."""
         self.url = b""
         self.headers = []
-        self.expect_100_continue = False
         self._in_head = True
         self._in_body = False
         self._unwanted = 0
@@ -125,7 +124,7 @@ class Guard(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep; but trailers belong to nobody: they came after everything was decided."""
         if self._in_head:
-            super().on_header(name, value)
+            self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """Judge the head before anything is done with it."""
@@ -233,22 +232,28 @@ class Guard(HttpToolsProtocol):
 
     def _problem(self) -> ClientError | None:
         """What is wrong with the head; None where it is as it should be."""
-        url, hosts, framed = self.url, 0, True
-        size = len(url)
-        version = self.parser.get_http_version()
-        for name, value in self.headers:
-            size += len(name) + len(value) + 4
-            hosts += name == b"host"
-            if name == b"transfer-encoding":
-                # The parser also takes lists that end with it, and HTTP/1.0 (RFC 9112, section 6.1).
-                framed = value.lower() == b"chunked" and version == "1.1"
-        sized = size <= MAX_HEAD and len(url) <= MAX_TARGET and len(self.headers) <= MAX_FIELDS
+        url, fields, version = self.url, self.headers, self.parser.get_http_version()
+        names = [name for name, _ in fields]
+        hosts = names.count(b"host")
+        # The parser also takes lists that end with it, and HTTP/1.0 (RFC 9112, section 6.1).
+        framed = b"transfer-encoding" not in names or (
+            version == "1.1" and self._values(b"transfer-encoding") == [b"chunked"]
+        )
+        self.expect_100_continue = b"expect" in names and b"100-continue" in self._values(b"expect")
+        # What came so far is an upper bound, mostly within the limit: no need to add up.
+        size = self._head_bytes
+        if size > MAX_HEAD:
+            size = len(url) + sum(len(name) + len(value) + 4 for name, value in fields)
+        sized = size <= MAX_HEAD and len(url) <= MAX_TARGET and len(fields) <= MAX_FIELDS
         # A fragment is no part of a target (RFC 9112, section 3.2), and the parser would drop it.
         plain = url[:1] == b"/" and b"#" not in url and self.parser.get_method() in _METHODS
         versioned = version in _VERSIONS
         if sized and plain and versioned and framed and hosts == 1 and not self.parser.should_upgrade():
             return None
         return self._first_problem(size, hosts, plain=plain, versioned=versioned, framed=framed)
+
+    def _values(self, wanted: bytes) -> list[bytes]:
+        return [value.lower() for name, value in self.headers if name == wanted]
 
     def _first_problem(self, size: int, hosts: int, *, plain: bool, versioned: bool, framed: bool) -> ClientError:
         problems = (

@@ -13,7 +13,7 @@ from contextlib import AbstractAsyncContextManager
 from clearway.config import model as config
 from clearway.core.secret import Secret
 from clearway.upstreams.http import HttpClient
-from clearway.upstreams.protocol import Kind, Pays, Reply, Request
+from clearway.upstreams.protocol import Headers, Kind, Pays, Reply, Request
 
 _CREDENTIALS = frozenset({b"x-api-key", b"authorization"})
 _BETA = b"anthropic-beta"
@@ -47,17 +47,9 @@ class AnthropicUpstream:
 
     def open(self, request: Request) -> AbstractAsyncContextManager[Reply]:
         """See `protocol.Upstream.open`."""
-        headers: list[tuple[bytes, bytes]] = []
-        for field in request.headers:
-            name = field[0].lower()
-            if name in _CREDENTIALS:
-                continue
-            if name == _BETA and self._withheld:
-                kept = self._without_withheld(field[1])
-                if kept is not None:
-                    headers.append((field[0], kept))
-                continue
-            headers.append(field)
+        headers = [field for field in request.headers if field[0] not in _CREDENTIALS]
+        if self._withheld:
+            headers = self._without_withheld(headers)
         headers.append(self._own_credential())
         return self._client.open(
             Request(method=request.method, target=request.target, headers=headers, body=request.body)
@@ -74,8 +66,17 @@ class AnthropicUpstream:
         value = self._credential.reveal().encode("ascii")
         return (b"x-api-key", value) if self._auth == "x-api-key" else (b"authorization", b"Bearer " + value)
 
-    def _without_withheld(self, value: bytes) -> bytes | None:
-        """The list without the withheld betas; None where nothing is left."""
+    def _without_withheld(self, headers: Headers) -> list[tuple[bytes, bytes]]:
+        """The fields without the withheld betas; one of which nothing is left is left out."""
+        kept: list[tuple[bytes, bytes]] = []
+        for name, value in headers:
+            if name != _BETA:
+                kept.append((name, value))
+            elif (left := self._left_of(value)) is not None:
+                kept.append((name, left))
+        return kept
+
+    def _left_of(self, value: bytes) -> bytes | None:
         betas = value.split(b",")
         kept = [beta for beta in betas if beta.strip() not in self._withheld]
         if len(kept) == len(betas):

@@ -94,19 +94,19 @@ class HttpClient:
             raise RuntimeError("the client is closed")
         head = write_head(request, host=self._host, prefix=self.address.prefix)
         total_at = asyncio.get_running_loop().time() + self._timeouts.total_s
+        answer = Answer(is_head=request.method == b"HEAD")
         connection = self._pool.take()
         if connection is not None:
             try:
-                return await self._send(connection, head, request, total_at)
+                await connection.send(head, request.body, answer, total_at)
             except UpstreamProtocolError:
                 if not connection.went_stale or (connection.has_sent_all and request.method not in _SAFE):
                     raise
+                answer = Answer(is_head=request.method == b"HEAD")
+            else:
+                return connection, answer
         connection = await dial(self._route, self._timeouts.connect_s, self._new_connection)
         self._pool.add(connection)
-        return await self._send(connection, head, request, total_at)
-
-    async def _send(self, connection: Connection, head: bytes, request: Request, total_at: float) -> _Running:
-        answer = Answer(is_head=request.method == b"HEAD")
         await connection.send(head, request.body, answer, total_at)
         return connection, answer
 

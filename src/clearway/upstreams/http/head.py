@@ -8,7 +8,6 @@ Used by `client`.
 """
 
 import re
-from functools import lru_cache
 
 from clearway.upstreams.protocol import Request
 
@@ -20,6 +19,7 @@ _BODILESS = frozenset({b"GET", b"HEAD", b"DELETE", b"OPTIONS", b"TRACE"})
 _OURS = frozenset({b"host", b"content-length", b"transfer-encoding", b"connection", b"upgrade"})
 
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_REMEMBERED, _LONGEST_NAME = 1000, 64
 _CONTROLS = bytes(code for code in range(32) if code != ord("\t")) + b"\x7f"
 _CONTROLS_AND_BLANKS = _CONTROLS + b"\t "
 
@@ -41,20 +41,20 @@ def write_head(request: Request, *, host: bytes, prefix: bytes) -> bytes:
         raise ValueError("the method of the request cannot be sent")
     if not target.startswith(b"/") or _holds(target, _CONTROLS_AND_BLANKS):
         raise ValueError("the target of the request must begin with '/' and hold no blanks or control characters")
-    parts = [method, b" ", prefix, target, b" HTTP/1.1\r\nhost: ", host, b"\r\n"]
-    values = []
-    for name, value in request.headers:
-        if not _may_send(name):
+    fields = request.headers
+    for name, _ in fields:
+        if not _MAY_SEND[name]:
             raise ValueError(f"the header {name[:64]!r} cannot be sent")
-        values.append(value)
-        parts += (name, b": ", value, b"\r\n")
-    if _holds(b"".join(values), _CONTROLS):
-        raise ValueError("the value of a header holds control characters")
+    lines = [b"%b %b%b HTTP/1.1" % (method, prefix, target), b"host: " + host]
+    lines += [b": ".join(field) for field in fields]
     size = body_size(request.body)
     if size or method not in _BODILESS:
-        parts.append(b"content-length: %d\r\n" % size)
-    parts.append(b"\r\n")
-    return b"".join(parts)
+        lines.append(b"content-length: %d" % size)
+    head = b"\r\n".join(lines)
+    # One pass in C: nothing but our own line ends may be among the control characters.
+    if len(head) - len(head.translate(None, _CONTROLS)) != 2 * (len(lines) - 1):
+        raise ValueError("the value of a header holds control characters")
+    return head + b"\r\n\r\n"
 
 
 def body_size(body: bytes | bytearray | memoryview) -> int:
@@ -67,6 +67,14 @@ def _holds(text: bytes, forbidden: bytes) -> bool:
     return len(text.translate(None, forbidden)) != len(text)
 
 
-@lru_cache(maxsize=1024)
-def _may_send(name: bytes) -> bool:
-    return _TOKEN.fullmatch(name) is not None and name.lower() not in _OURS
+class _Sendable(dict[bytes, bool]):
+    """Whether each name may be sent; those seen before are remembered, within bounds."""
+
+    def __missing__(self, name: bytes) -> bool:
+        may = _TOKEN.fullmatch(name) is not None and name.lower() not in _OURS
+        if len(self) < _REMEMBERED and len(name) <= _LONGEST_NAME:
+            self[name] = may
+        return may
+
+
+_MAY_SEND = _Sendable()

@@ -5,6 +5,9 @@ Source: `Usage`, `MessageDeltaUsage` and `BetaUsage` of the `anthropic` SDK 2.x
 """
 
 from collections.abc import Mapping
+from typing import Annotated
+
+import msgspec
 
 from clearway.core.usage import Iteration, Tokens, Usage
 
@@ -40,6 +43,86 @@ def read_usage(fields: Fields) -> Usage:
     )
 
 
+_Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 53) - 1)]
+_Word = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+
+
+class _Split(msgspec.Struct):
+    ephemeral_5m_input_tokens: _Count = 0
+    ephemeral_1h_input_tokens: _Count = 0
+
+
+class _Details(msgspec.Struct):
+    thinking_tokens: _Count = 0
+
+
+class _Tools(msgspec.Struct):
+    web_search_requests: _Count = 0
+    web_fetch_requests: _Count = 0
+
+
+class _Usual(msgspec.Struct):
+    """`usage` as Anthropic itself sends it, with one model run."""
+
+    input_tokens: _Count = 0
+    cache_creation_input_tokens: _Count = 0
+    cache_read_input_tokens: _Count = 0
+    output_tokens: _Count = 0
+    cache_creation: _Split | None = None
+    output_tokens_details: _Details | None = None
+    server_tool_use: _Tools | None = None
+    service_tier: _Word | None = None
+    speed: _Word | None = None
+    inference_geo: _Word | None = None
+    iterations: None = None
+
+
+_usual = msgspec.json.Decoder(_Usual)
+_NO_SPLIT, _NO_DETAILS, _NO_TOOLS = _Split(), _Details(), _Tools()
+
+
+def usage_of(raw: msgspec.Raw) -> Usage | None:
+    """The typed usage of a `usage` object that stands in a body; None where there is none.
+
+    Raises:
+        msgspec.DecodeError: It is neither an object nor null.
+    """
+    try:
+        seen = _usual.decode(raw)
+    except msgspec.ValidationError:
+        fields = msgspec.json.decode(raw, type=dict[str, object] | None)
+        return None if fields is None else read_usage(fields)
+    split = seen.cache_creation or _NO_SPLIT
+    details = seen.output_tokens_details or _NO_DETAILS
+    tools = seen.server_tool_use or _NO_TOOLS
+    five, hour = _written(
+        seen.cache_creation_input_tokens, split.ephemeral_5m_input_tokens, split.ephemeral_1h_input_tokens
+    )
+    return Usage(
+        input_tokens=seen.input_tokens,
+        cache_read_tokens=seen.cache_read_input_tokens,
+        cache_write_5m_tokens=five,
+        cache_write_1h_tokens=hour,
+        output_tokens=seen.output_tokens,
+        thinking_tokens=details.thinking_tokens,
+        web_search_requests=tools.web_search_requests,
+        web_fetch_requests=tools.web_fetch_requests,
+        service_tier=seen.service_tier,
+        speed=seen.speed,
+        inference_geo=seen.inference_geo,
+    )
+
+
+def _written(total: int, five: int, hour: int) -> tuple[int, int]:
+    """What was written for five minutes and for an hour."""
+    if five + hour != total and total:
+        # The total is the later word (the split comes in message_start only);
+        # without a split all of it was written for five minutes.
+        hour = min(hour, total)
+        five = total - hour
+    return five, hour
+
+
 _MOST_RUNS = 1000  # a request has a handful; each is priced and kept by itself
 
 
@@ -63,15 +146,12 @@ def _iteration(fields: Fields) -> Iteration:
 
 
 def _tokens(fields: Fields) -> Tokens:
-    written = _count(fields, "cache_creation_input_tokens")
     split = _object(fields, "cache_creation")
-    hour = _count(split, "ephemeral_1h_input_tokens")
-    five = _count(split, "ephemeral_5m_input_tokens")
-    if hour + five != written and written:
-        # The total is the later word (the split comes in message_start only);
-        # without a split all of it was written for five minutes.
-        hour = min(hour, written)
-        five = written - hour
+    five, hour = _written(
+        _count(fields, "cache_creation_input_tokens"),
+        _count(split, "ephemeral_5m_input_tokens"),
+        _count(split, "ephemeral_1h_input_tokens"),
+    )
     return Tokens(
         input_tokens=_count(fields, "input_tokens"),
         cache_read_tokens=_count(fields, "cache_read_input_tokens"),

@@ -13,7 +13,7 @@ from typing import Protocol
 import msgspec
 
 from clearway.core.usage import Usage
-from clearway.wire.messages.usage import merge, read_usage
+from clearway.wire.messages.usage import merge, read_usage, usage_of
 from clearway.wire.sse import Event, Scanner
 
 BODY_LIMIT = 32 * 1024 * 1024
@@ -43,6 +43,14 @@ class _Message(msgspec.Struct):
     error: _Error | None = None
 
 
+class _Body(msgspec.Struct):
+    id: str | None = None
+    model: str | None = None
+    stop_reason: str | None = None
+    usage: msgspec.Raw = msgspec.Raw(b"null")
+    error: _Error | None = None
+
+
 class _Delta(msgspec.Struct):
     stop_reason: str | None = None
 
@@ -56,7 +64,7 @@ class _Event(msgspec.Struct):
 
 
 _event = msgspec.json.Decoder(_Event)
-_message = msgspec.json.Decoder(_Message)
+_body = msgspec.json.Decoder(_Body)
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -212,7 +220,7 @@ class BodyWatch:
         self.whole = False
         self._parts: list[bytes] = []
         self._size = 0
-        self._usage: dict[str, object] | None = None
+        self._usage: Usage | None = None
 
     @property
     def has_usage(self) -> bool:
@@ -234,18 +242,18 @@ class BodyWatch:
         body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         self._parts = []
         try:
-            seen = _message.decode(body)
+            seen = _body.decode(body)
+            self._usage = usage_of(seen.usage)
         except _UNREADABLE:
             return
         self.response_model, self.response_id, self.stop_reason = seen.model, seen.id, seen.stop_reason
-        self._usage = seen.usage
         self.whole = True
         if seen.error:
             self.error_type = seen.error.type or "unknown"
 
     def usage(self) -> Usage | None:
         """What was used; None for errors and unread bodies."""
-        return None if self._usage is None else read_usage(self._usage)
+        return self._usage
 
 
 class NoWatch:
