@@ -33,7 +33,8 @@ def small_disk(place: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        subprocess.run(["umount", place], check=True)
+        # Lazily: where a test has failed, something may still have a file open there.
+        subprocess.run(["umount", "--lazy", place], check=True)
 
 
 def fill_up(ballast: Path) -> None:

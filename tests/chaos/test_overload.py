@@ -95,12 +95,15 @@ def test_flood_does_not_stall_a_stream(build_stage: Callable[[str], Stage], *, k
     pieces: list[Piece] = [*SAID[:4]]
     for _ in range(TICKS):
         pieces += [Pause(TICK_S), SAID[3]]
-    stage.play(stream_answer([*pieces, *SAID[4:]]))
+    gate = Gate()
+    stage.play(stream_answer([*pieces, gate, *SAID[4:]]))
     with stage.client() as client:
         client.ask(prompt())
         client.read_head()
         client.read_until(SAID[3])
         gaps, refusals = asyncio.run(_flooded(_Asker(stage.gateway.url, keeps=keeps), client))
+        # Only now: as long as it runs, everybody else is refused.
+        gate.open()
         whole = client.read_rest()
 
     assert whole[1]

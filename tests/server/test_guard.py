@@ -16,18 +16,26 @@ HEAD = b"POST /v1/messages HTTP/1.1\r\nHost: 127.0.0.1\r\ncontent-length: 1000\r
 REFUSAL = {"type": "http.response.start", "status": 413, "headers": [(b"content-length", b"0")]}
 
 
-async def refuse(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  # ASGI's own
-    """Answers without reading."""
-    del scope, receive
-    await send(REFUSAL)
-    await send({"type": "http.response.body", "body": b""})
+class Refusing:
+    """Answers everything without reading, and lets nothing through to a walk."""
+
+    def turn(self, *_: object) -> None:
+        """Nothing is for the walk."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  # ASGI's own
+        """Answers without reading."""
+        del scope, receive
+        await send(REFUSAL)
+        await send({"type": "http.response.body", "body": b""})
 
 
 @contextlib.asynccontextmanager
 async def door() -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """A client's end of a connection."""
     loop = asyncio.get_running_loop()
-    config = uvicorn.Config(refuse, http=Guard, ws="none", lifespan="off", log_config=None, access_log=False)
+    config = uvicorn.Config(
+        Refusing(), http=Guard, ws="none", lifespan="off", log_config=None, access_log=False, proxy_headers=False
+    )
     server = await loop.create_server(lambda: Guard(config, ServerState(), {}, loop), "127.0.0.1", 0)
     reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
     try:

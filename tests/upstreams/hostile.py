@@ -17,6 +17,9 @@ from clearway.config.proxies import Proxy
 from clearway.upstreams.http import Address, HttpClient
 from clearway.upstreams.protocol import Reply, Request
 
+AT_ONCE_S = 2.0
+"""What is promised within 250 ms, on a machine that has other things to do."""
+
 
 @dataclass
 class Journal:

@@ -11,7 +11,7 @@ import trustme
 from clearway.config.model import Timeouts
 from clearway.core.errors import UpstreamProtocolError, UpstreamUnreachable
 from clearway.upstreams.http import Address, HttpClient
-from tests.upstreams.hostile import Peer, chunked, fetch, get, hostile, plain, post, until
+from tests.upstreams.hostile import AT_ONCE_S, Peer, chunked, fetch, get, hostile, plain, post, until
 from tests.upstreams.tls import echo, request_body, serving
 
 
@@ -74,7 +74,7 @@ async def test_leaving_early_closes_at_once(authority: trustme.CA, ca_file: str)
     async with serving(authority.issue_cert("127.0.0.1"), stream) as port, client_of(port, ca_file) as client:
         async with client.open(post()) as reply:
             assert b"abc" == await reply.read()
-        async with asyncio.timeout(0.25):
+        async with asyncio.timeout(AT_ONCE_S):
             await gone.wait()
 
 

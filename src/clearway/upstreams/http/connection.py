@@ -191,6 +191,9 @@ class Connection(asyncio.Protocol):
                 # Only a connection that reads notices its end.
                 self._resume_reading()
             return True
+        # It has been raised, and through its traceback it holds all that the exchange held, this connection too:
+        # a ring that only the garbage collector would open, minutes later.
+        self._failure = None
         self.abort()
         return False
 
