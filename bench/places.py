@@ -114,6 +114,8 @@ def need(program: str, package: str) -> str:
 @contextmanager
 def upstream(home: Path) -> Iterator[Fake]:
     """The fake API, compiled here with the bench's other programs."""
+    if not {PLACE_CORE, LOAD_CORE} <= os.sched_getaffinity(0):
+        raise Missing("two cores are needed, one for what is measured and one for the rest")
     compiler = [need("cc", "gcc"), "-O2", "-D_GNU_SOURCE"]
     for name in ("upstream", "streams"):
         subprocess.run([*compiler, "-o", str(home / name), str(HERE / f"{name}.c")], check=True)
@@ -137,14 +139,15 @@ def nginx(home: Path, fake: Fake) -> Iterator[Place]:
 
 
 @contextmanager
-def clearway(home: Path, fake: Fake) -> Iterator[Place]:
+def clearway(home: Path, fake: Fake, *, pinned: bool = True) -> Iterator[Place]:
     """Our gateway as it is started every day: key, ledger and usage on. Bodies up to `MAX_BODY`."""
     config = f"[server]\nmax_body = {MAX_BODY}\n{anthropic(f'http://127.0.0.1:{fake.port}')}"
     credential = {"UPSTREAM_CREDENTIAL": "sk-ant-dummy", "CLEARWAY_LOG__LEVEL": "warning"}
     began = time.monotonic()
     with GatewayProcess(home, config, environment=credential) as gateway:
         ready_s = time.monotonic() - began
-        proc.pin(gateway.pid, PLACE_CORE)
+        if pinned:
+            proc.pin(gateway.pid, PLACE_CORE)
         port = int(gateway.url.rsplit(":", 1)[1])
         yield Place("clearway", port, gateway.pid, gateway.new_key("bench"), fake, home, ready_s)
 

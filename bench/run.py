@@ -3,10 +3,12 @@
 Rounds are interleaved, so that a busy moment of the machine meets both. Numbers
 are medians over rounds; what counts are the ratios, absolute numbers are this
 machine's. Prints a table and writes the same as JSON.
-`python -m bench.run [--only NAME…] [--rounds N] [--seconds S] [--output FILE]`
+`python -m bench.run [--only NAME…] [--rounds N] [--seconds S] [--write | --profile]`
 """
 
 import argparse
+import datetime as dt
+import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -17,9 +19,11 @@ import msgspec
 
 from bench.case import Case
 from bench.cases.listing import CASES, NOT_BUILT
+from bench.document import write_section
+from bench.machine import machine
 from bench.places import PLACES, Failed, Fake, Missing, Place, upstream
 from bench.profile import profile
-from bench.table import Row, row, show
+from bench.table import Row, markdown, row, show
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -32,8 +36,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4.0, help="for each measurement")
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "bench.json")
+    parser.add_argument("--write", action="store_true", help="write the table into docs/performance.md")
     parser.add_argument("--profile", action="store_true", help="where the gateway's time goes, by py-spy, instead")
     wanted = parser.parse_args()
+    if wanted.write and wanted.only:
+        parser.error("--write needs the whole table")
+    load = os.getloadavg()[0]
     chosen = [case for case in CASES if not wanted.only or case.name in wanted.only]
     try:
         if wanted.profile:
@@ -45,6 +53,11 @@ def main() -> None:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from None
     show(rows, {} if wanted.only else NOT_BUILT)
+    if wanted.write:
+        today = dt.datetime.now(dt.UTC).date().isoformat()  # noqa: TID251  # when it was measured
+        said = f"`{_command()}`, {today}, {machine()}; medians of {wanted.rounds} rounds of {wanted.seconds:g} s."
+        said += f" Load of the machine before it began: {load:.1f}."
+        write_section("bench", f"{said}\n\n{markdown(rows, NOT_BUILT)}")
     wanted.output.parent.mkdir(parents=True, exist_ok=True)
     wanted.output.write_bytes(msgspec.json.format(msgspec.json.encode(rows)) + b"\n")
 
@@ -64,6 +77,11 @@ def measure(cases: Sequence[Case], rounds: int, seconds: float) -> list[Row]:
                     measured.setdefault((case.name, name), []).append(value)
                     print(f"round {number + 1}: {name}: {case.title}: {value:.5g} {case.unit}", file=sys.stderr)
     return [row(case, measured[case.name, "nginx"], measured[case.name, "clearway"]) for case in cases]
+
+
+def _command() -> str:
+    arguments = " ".join(sys.argv[1:])
+    return f"make bench ARGS='{arguments}'"
 
 
 class Stage:

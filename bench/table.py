@@ -41,15 +41,15 @@ class Row(msgspec.Struct, frozen=True):
 
 
 def row(case: Case, limit: list[float], ours: list[float]) -> Row:
-    """Medians over rounds, compared as the case wants it."""
-    theirs, own = median(limit), median(ours)
+    """Medians over rounds; each round is compared by itself, because what disturbs it meets both."""
+    pairs = list(zip(limit, ours, strict=True))
     compared = {
-        Against.RATIO: own / theirs if theirs else float("inf"),
-        Against.ADDED: own - theirs,
-        Against.ITSELF: own,
+        Against.RATIO: [own / theirs if theirs else float("inf") for theirs, own in pairs],
+        Against.ADDED: [own - theirs for theirs, own in pairs],
+        Against.ITSELF: ours,
     }[case.against]
-    goals = (case.first, case.then)
-    return Row(case.name, case.title, case.unit, case.against.value, theirs, own, compared, *goals, len(ours))
+    values = median(limit), median(ours), median(compared)
+    return Row(case.name, case.title, case.unit, case.against.value, *values, case.first, case.then, rounds=len(ours))
 
 
 def cells(one: Row) -> tuple[str, ...]:

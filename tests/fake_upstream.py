@@ -181,14 +181,24 @@ class FakeUpstream:
             raises ends the connection and is raised again when the context ends.
         early: Called with each head before its body is read; what it returns is said
             at once; what comes after it is thrown away until the other side leaves.
+        receive_buffer: Bytes that the kernel may hold unread; None: its own choice.
     """
 
-    def __init__(self, script: Script, *, early: Callable[[bytes], Answer | None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        script: Script,
+        *,
+        early: Callable[[bytes], Answer | None] = lambda _: None,
+        receive_buffer: int | None = None,
+    ) -> None:
         self._script = script
         self._early = early
         self._journal = _Journal()
         self._failures: list[BaseException] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
+        if receive_buffer is not None:
+            # What is accepted inherits it, and it is not tuned any more (tcp(7)).
+            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         # Accepted sockets inherit it; asyncio itself leaves it off for sockets made without a protocol
         # number, and every second piece then waits 40 ms for an acknowledgement (tcp(7)).
         self._listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

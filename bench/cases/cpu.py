@@ -6,6 +6,8 @@ from bench.places import Place
 from bench.request import body
 
 _GAP_MS = 20
+_EVENTS_MIN = 100
+"""Fewer, and the request would be most of what a stream costs."""
 
 
 def _plain(size: int, connections: int, *, bare: bool = False) -> Case:
@@ -25,7 +27,7 @@ def _plain(size: int, connections: int, *, bare: bool = False) -> Case:
 def _event(count: int) -> Case:
     def measure(place: Place, seconds: float) -> float:
         # Whole streams, the request included, of as many events as a middling answer has: what an event costs in life.
-        events = max(20, round(seconds * 1000 / _GAP_MS))
+        events = max(_EVENTS_MIN, round(seconds * 1000 / _GAP_MS))
         sent = body(1_000, stream=True, wanted=f"bench-n{events}-g{_GAP_MS}")
         before = place.cpu_s()
         done = streams(place, sent, connections=count)

@@ -74,8 +74,11 @@ CASES = [
         1.05,
         _huge_body,
         fresh=True,
+        once=True,
     ),
-    Case("stalled", "stalled reader: memory growth", "MB", Against.ITSELF, 4, 1, _stalled_reader, fresh=True),
+    Case(
+        "stalled", "stalled reader: memory growth", "MB", Against.ITSELF, 4, 1, _stalled_reader, fresh=True, once=True
+    ),
     Case("ready", "ready after", "s", Against.ITSELF, 1, 0.5, _ready, fresh=True),
     Case("idle", "idle memory", "MB (PSS)", Against.ITSELF, 80, 50, _idle, fresh=True),
 ]

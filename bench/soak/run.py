@@ -37,7 +37,7 @@ def soak(home: Path, *, seconds: float, rate: float, warm_s: float, every_s: flo
         warm_s: Of these, how long before anything is judged.
         every_s: Between two samples.
     """
-    with _upstream() as fake, clearway(home, fake) as place:
+    with _upstream() as fake, clearway(home, fake, pinned=False) as place:
         _follow(home / "data")
         warm(place)
         sampler = Sampler(place, home / "data")

@@ -4,10 +4,11 @@ import pytest
 
 from bench.case import Against, Case
 from bench.cases.listing import CASES, NOT_BUILT
+from bench.document import DOCUMENT, with_section
 from bench.table import cells, markdown, row
 
 JUDGED = [
-    pytest.param(Against.RATIO, [10, 12, 90], [30, 24, 36], "2.50 \u00d7", (True, False), id="ratio-of-medians"),
+    pytest.param(Against.RATIO, [10, 12, 90], [25, 36, 270], "3.00 \u00d7", (True, False), id="median-of-ratios"),
     pytest.param(Against.ADDED, [500], [502.5], "+2.5", (True, False), id="difference"),
     pytest.param(Against.ITSELF, [100], [1.5], "1.5", (True, True), id="itself-whatever-nginx-needs"),
     pytest.param(Against.ITSELF, [1], [3.5], "3.5", (False, False), id="missed"),
@@ -39,3 +40,24 @@ def test_names() -> None:
     assert len(CASES) == len({case.name for case in CASES})
     assert NOT_BUILT
     assert all(case.then <= case.first for case in CASES)
+
+
+def test_a_part_of_the_document_is_said_anew() -> None:
+    """What is around it stays, and saying it twice is saying it once."""
+    document = "before\n<!-- bench: written by a program -->\nold\n<!-- bench: end -->\nafter\n"
+
+    once = with_section(document, "bench", "new")
+
+    assert once.startswith("before\n")
+    assert once.endswith("after\n")
+    assert "new" in once
+    assert "old" not in once
+    assert once == with_section(once, "bench", "new")
+
+
+def test_the_document_has_its_parts() -> None:
+    """What the bench and the soak write has a place in docs/performance.md."""
+    for name in ("bench", "soak"):
+        assert "table" in with_section(DOCUMENT.read_text(), name, "table")
+    with pytest.raises(ValueError, match="no part `other`"):
+        with_section(DOCUMENT.read_text(), "other", "table")

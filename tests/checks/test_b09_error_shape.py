@@ -237,7 +237,7 @@ def _odd_upstreams(url: str) -> str:
 @pytest.fixture(scope="module")
 def shared_odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A gateway with small bounds, whose upstreams fail in one way each, and which takes no logins."""
-    bounds = f"max_body = {MAX_BODY}\nmax_buffered = {MAX_BODY}\ntimeouts = {{ first_byte_s = 0.3 }}"
+    bounds = f"max_body = {MAX_BODY}\nmax_buffered = {MAX_BODY}\ntimeouts = {{ first_byte_s = 1.0 }}"
     stage = Stage(tmp_path_factory.mktemp("odd"), settings=f"[server]\n{bounds}\n", upstreams=_odd_upstreams)
     with stage.upstream, stage.gateway:
         yield stage

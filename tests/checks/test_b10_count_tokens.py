@@ -14,10 +14,11 @@ from pathlib import Path
 import anthropic
 import pytest
 
+from clearway.keys.model import KeySpec
 from tests.clients.sdk import connect
 from tests.fake_upstream import Answer, FakeUpstream, Received, Script, answer, error_answer, json_answer
 from tests.gateway_process import GatewayProcess
-from tests.relay.stage import CREDENTIAL, PAYERS, Payer, Stage
+from tests.relay.stage import CREDENTIAL, PAYERS, Books, Payer, Stage
 from tests.relay.wire_client import MODEL, OWN_CREDENTIAL, Client, Whole, prompt
 
 TARGET = "/v1/messages/count_tokens?beta=true"
@@ -120,7 +121,7 @@ def test_no_cool_down(
         for name, url in (("first", first.url), ("second", second.url))
     )
     gateway = start_gateway(config, environment={"UPSTREAM_CREDENTIAL": CREDENTIAL})
-    key = ("x-api-key", gateway.new_key("k"))
+    key = ("x-api-key", Books(gateway.data_dir).new_key(KeySpec(name="k")))
     for place in range(len(refusals)):
         for target, body in ((TARGET, BODY), ("/v1/messages", prompt(stream=False))):
             with Client(gateway.url) as client:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import pytest
 
+from clearway.keys.model import KeySpec
 from tests.clients.answers import FINAL_OUTPUT, HEADERS, USAGE, event, events
 from tests.clients.sdk import connect, connect_async
 from tests.fake_upstream import Answer, FakeUpstream, Gate, Script, answer, error_answer, stream_answer
@@ -190,17 +191,17 @@ def test_on_the_second_try(
         for place, upstream in enumerate(upstreams)
     )
     gateway = start_gateway(config, environment={"UPSTREAM_CREDENTIAL": CREDENTIAL})
-    key = ("x-api-key", gateway.new_key("k"))
+    books = Books(gateway.data_dir)
     with Client(gateway.url) as client:
-        client.ask(prompt(), [key])
+        client.ask(prompt(), [("x-api-key", books.new_key(KeySpec(name="k")))])
         gate.wait_reached()
         client.leave()
         upstreams[1].wait_left()
 
-    Books(gateway.data_dir).wait_idle()
+    books.wait_idle()
     assert [1, 1, 0] == [len(upstream.received) for upstream in upstreams]
-    (row,) = gateway.settled(1)
-    assert ("client_closed", 2) == (row["outcome"], row["attempts"])
+    (row,) = books.later_than("0", 1)
+    assert ("client_closed", 2) == (row.outcome, row.attempts)
 
 
 @pytest.mark.client

@@ -93,6 +93,7 @@ for body in (os.environ["BODY"], os.environ["BODY"][:-1]):
 """
 
 
+@pytest.mark.timeout(60)
 def test_a_run_leaves_no_secret(tmp_path: Path) -> None:
     """b24: `clearway run` with a gateway of its own leaves no secret in its log, files and account."""
     canaries = Canaries()
@@ -111,6 +112,7 @@ def test_a_run_leaves_no_secret(tmp_path: Path) -> None:
     check(canaries, iter([*found.items(), ("output", (done.stdout + done.stderr).encode())]))
 
 
+@pytest.mark.timeout(60)
 def test_the_secret_of_a_key_is_seen_once(tmp_path: Path) -> None:
     """b24: The secret of a key is seen when it is made or rotated, on stdout of that command, and nowhere else."""
     gateway = GatewayProcess(tmp_path)

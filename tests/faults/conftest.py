@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import client_plays, doors, hurried, stage, upstream_plays
+from tests.faults import doors, hurried, stage
+from tests.faults.scenarios import HASTY
 from tests.faults.stage import FaultStage
 from tests.faults.table import read
-
-HASTY = upstream_plays.HASTY | client_plays.HURRIED
 
 
 def _doors(home: Path) -> tuple[dict[str, AbstractContextManager[doors.Door]], Path]:

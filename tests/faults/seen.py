@@ -40,14 +40,16 @@ class Play:
     """Fields of the answer that the client must get."""
     gate: Gate | None = None
     """Opened when the client has all of `body`."""
-    early: Answer | None = None
-    """Said at the head of each request."""
+    early: Sequence[Answer] = ()
+    """Said instead to the first requests, at their heads."""
     request: bytes | None = None
     """The body that is sent; None: a short prompt."""
     before: Answer | None = None
-    """To a request that went well before, and whose connection was kept."""
+    """To a request before, whose connection was kept."""
     then: Gate | None = None
     """In `before`: opened when that answer was whole, and what comes after it ends the connection."""
+    cools_s: int | None = None
+    """The upstream said for how long it is of no use: until then only tokens are counted there."""
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -89,6 +91,9 @@ def hear(client: Client, play: Play) -> ClientSees:
         assert play.body == (body[: len(play.body)] if play.is_endless else body)
         assert set(play.fields) <= set(head.headers)
     retry_after = head.header("retry-after")
+    wait_s = None if retry_after is None else int(retry_after)
+    # What is left of a time is told in whole seconds, and some may have passed.
+    is_left = code is not None and wait_s is not None and 0 < wait_s <= (play.cools_s or 0)
     return msgspec.convert(
         {
             "status": head.status,
@@ -97,7 +102,7 @@ def hear(client: Client, play: Play) -> ClientSees:
             "code": code,
             "end": "whole" if complete else "cut",
             "last_event": _last_error(body),
-            "retry_after": None if retry_after is None else int(retry_after),
+            "retry_after": play.cools_s if is_left else wait_s,
             "should_retry": head.header("x-should-retry"),
             "connection": "kept" if complete else "closed",
         },
@@ -146,7 +151,7 @@ def scene(stage: FaultStage, row: Row, asked: Asked) -> Scene:
     return Scene(stage, row, asked, model_of(row, asked))
 
 
-def after(scene: Scene, client: Client, heard: ClientSees, took_s: float) -> Seen:
+def after(scene: Scene, client: Client, heard: ClientSees, took_s: float, *, cools: bool = False) -> Seen:
     """Look at everything once the failure is over, and ask again.
 
     Args:
@@ -154,14 +159,16 @@ def after(scene: Scene, client: Client, heard: ClientSees, took_s: float) -> See
         client: The connection that was asked on.
         heard: What came on it; whether it is kept is found out here.
         took_s: After how long.
+        cools: Only tokens can be counted at its upstream for now.
     """
     stage, row, payer = scene.stage, scene.row, scene.asked.payer
     model = ALWAYS if row.id in stage.doors else scene.model
+    target = "/v1/messages/count_tokens" if cools else "/v1/messages"
     before = [(talk, len(talk.heard_at)) for talk in stage.talks(row)]
-    if heard.connection == "closed" or not stage.probe(client, model, payer):
+    if heard.connection == "closed" or not stage.probe(client, model, payer, target):
         heard = msgspec.structs.replace(heard, connection="closed")
         with stage.client() as another:
-            assert stage.probe(another, model, payer)
+            assert stage.probe(another, model, payer, target)
     talks = stage.talks(row)
     is_kept = bool(before) and len(before[-1][0].heard_at) > before[-1][1]
     if not is_kept and row.id not in stage.doors:
@@ -242,7 +249,7 @@ def ask(scene: Scene, play: Play) -> Seen:
         since = time.monotonic()
         client.ask(body, [scene.credential])
         heard = hear(client, play)
-        seen = after(scene, client, heard, time.monotonic() - since)
+        seen = after(scene, client, heard, time.monotonic() - since, cools=play.cools_s is not None)
     for received in stage.received:
         assert play.early or body == received.body
     return seen
@@ -255,8 +262,11 @@ def _warm(scene: Scene, before: Answer, then: Gate | None) -> None:
         client.ask(prompt(stream=False, model=scene.model), [scene.credential])
         whole = client.read_whole()
 
-    assert (200, True) == (whole.head.status, whole.complete)
-    assert "ok" == stage.books.settled(whole.head.exchange_id).outcome
+    said = before.pieces[0]
+    assert isinstance(said, bytes)
+    status = int(said.split(b" ")[1])
+    assert (status, True) == (whole.head.status, whole.complete)
+    assert status == stage.books.settled(whole.head.exchange_id).status
     (talk,) = stage.talks(scene.row)
     if then is not None:
         then.open()

@@ -22,12 +22,12 @@ from tests.faults.doors import Door
 from tests.faults.said import body_of
 from tests.faults.table import Asked, Payer, Row
 from tests.gateway_process import GatewayProcess
-from tests.relay.stage import CREDENTIAL, NO_COOL_DOWN, Books
+from tests.relay.stage import CREDENTIAL, Books
 from tests.relay.wire_client import MODEL, OWN_CREDENTIAL, Client, prompt
 
 ALWAYS = "always"
 """A model whose upstream can be talked to, whatever a test is about."""
-TIMEOUTS = {"connect_s": 1.0, "first_byte_s": 1.25, "idle_s": 1.0, "total_s": 5.0}
+TIMEOUTS = {"connect_s": 1.0, "first_byte_s": 2.0, "idle_s": 1.0, "total_s": 5.0}
 LIMITS = {**TIMEOUTS, "stall_s": hurried.STALL_S}
 """How long the hasty gateway waits, in seconds."""
 MAX_BODY = 15_000_000
@@ -81,17 +81,17 @@ class FaultStage:
         ca: Mapping[str, Path] | None = None,
         before: tuple[str, ...] = (),
     ) -> None:
-        self.upstream = FakeUpstream(self._say, early=self._interrupt)
+        # Small, so that a large request is not on its way whole before anybody reads it.
+        self.upstream = FakeUpstream(self._say, early=self._interrupt, receive_buffer=256 * 1024)
         self.doors = dict(doors or {})
         self._ids = IdMaker(SystemClock())
         self._answers: list[Answer] = []
-        self._early: Answer | None = None
+        self._early: list[Answer] = []
         self._mark = ""
         self._seen = 0
         self._since = 0.0
-        # Failures are played one after the other, so that none may be remembered (test_cool_down does that).
         # First of all those that everybody reaches: also who names no model.
-        config = [NO_COOL_DOWN, settings, *(_upstream(payer, self.upstream.url, ALWAYS) for payer in _KINDS)]
+        config = [settings, *(_upstream(payer, self.upstream.url, ALWAYS) for payer in _KINDS)]
         for row in rows:
             url = self.doors[row.id].url if row.id in self.doors else self.upstream.url
             config += [_upstream(way.payer, url, model_of(row, way), (ca or {}).get(row.id)) for way in row.asked]
@@ -106,7 +106,7 @@ class FaultStage:
         return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
 
     def _interrupt(self, head: bytes) -> Answer | None:
-        return None if b"\r\nx-probe:" in head else self._early
+        return None if b"\r\nx-probe:" in head or not self._early else self._early.pop(0)
 
     @contextlib.contextmanager
     def running(self) -> Iterator["FaultStage"]:
@@ -115,14 +115,14 @@ class FaultStage:
             self._credentials["own"] = ("x-api-key", self.books.new_key(KeySpec(name="faults")))
             yield self
 
-    def begin(self, answers: Sequence[Answer], *, early: Answer | None = None) -> None:
+    def begin(self, answers: Sequence[Answer], *, early: Sequence[Answer] = ()) -> None:
         """A test begins.
 
         Args:
             answers: What the upstream says to one request after the other; the last one to all that follow.
-            early: What it says instead, as soon as it has the head of a request.
+            early: What it says instead to the first ones, as soon as it has their heads.
         """
-        self._answers, self._early = list(answers), early
+        self._answers, self._early = list(answers), list(early)
         self._seen = len(self.upstream.received)
         # The first id of this millisecond: the gateway may make the next one within it.
         self._mark = self._ids.new()[:13] + "-7000-8000-000000000000"
@@ -141,13 +141,13 @@ class FaultStage:
         """What a client shows so that this one pays."""
         return self._credentials[payer]
 
-    def probe(self, client: Client, model: str, payer: Payer) -> bool:
+    def probe(self, client: Client, model: str, payer: Payer, target: str = "/v1/messages") -> bool:
         """Ask once more, as if nothing had happened. False: the connection is closed.
 
         The upstream ends the connection that it answers on, so that none is left over.
         """
         try:
-            client.ask(prompt(stream=False, model=model), [self.credential(payer), _PROBE])
+            client.ask(prompt(stream=False, model=model), [self.credential(payer), _PROBE], target)
             if client.is_ended():
                 return False
         except ConnectionError:

@@ -96,7 +96,7 @@ _CLIENT = (
     r"(?P<answers>\d+) answers in order",
     r"(?P<end>whole|cut)",
     r"last event error (?P<last_event>\w+)",
-    r"retry-after (?P<retry_after>\d+)",
+    r"retry-after (?:what is left of )?(?P<retry_after>\d+)",
     r"x-should-retry (?P<should_retry>true|false)",
     r"(?P<connection>kept|closed)",
 )

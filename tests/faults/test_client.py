@@ -5,30 +5,28 @@ import time
 import msgspec
 import pytest
 
-from tests.faults.client_plays import HURRIED, NAMELESS, PARTS
+from tests.faults.scenarios import CLIENT, HASTY
 from tests.faults.seen import after, differences, scene
 from tests.faults.stage import ALWAYS, FaultStage
 from tests.faults.table import Asked, Row, read
 
 ROWS = read("Client")
-CASES = [
-    pytest.param(row, asked, id=f"{row.id}-{asked.name}") for row in ROWS for asked in row.asked if row.id in PARTS
-]
+CASES = [pytest.param(row, asked, id=f"{row.id}-{asked.name}") for row in ROWS for asked in row.asked]
 
 
 def test_every_row_is_played() -> None:
     """No row without a scenario, and no scenario without a row."""
-    assert {row.id for row in ROWS} == set(PARTS)
+    assert {row.id for row in ROWS} == set(CLIENT.by_id)
 
 
 @pytest.mark.parametrize(("row", "asked"), CASES)
 def test_failure(row: Row, asked: Asked, request: pytest.FixtureRequest) -> None:
     """The client, the upstream and the ledger see what the row says; the next request is answered."""
-    stage: FaultStage = request.getfixturevalue("hasty" if row.id in HURRIED else "patient")
+    stage: FaultStage = request.getfixturevalue("hasty" if row.id in HASTY else "patient")
     played = scene(stage, row, asked)
-    if row.id in NAMELESS:
+    if row.id in CLIENT.nameless:
         played = msgspec.structs.replace(played, model=ALWAYS)
-    for part in PARTS[row.id]:
+    for part in CLIENT.by_id[row.id]:
         with stage.client() as client:
             since = time.monotonic()
             heard = part(played, client)

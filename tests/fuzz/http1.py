@@ -9,7 +9,9 @@ import re
 from dataclasses import dataclass, field
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") ([!-~\x80-\xff]+) HTTP/1\.([01])")
+# Two liberties of llhttp, each of which has one reading only: blanks may repeat (RFC 9112,
+# section 3, allows it), and two other protocols of the same form pass for HTTP.
+_REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") +([!-~\x80-\xff]+) +(?:HTTP|RTSP|ICE)/1\.([01])")
 # The reason is for nobody and goes nowhere: whatever stands there.
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([0-9]{3})(?: [^\r\n]*)?")
 _FIELD = re.compile(rb"(" + _TOKEN + rb"):[ \t]*((?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?)[ \t]*")
@@ -80,9 +82,7 @@ def read_requests(data: bytes) -> Reading:
     stream, reading = _Bytes(data), Reading()
     try:
         while True:
-            # Empty lines before a request line are skipped (RFC 9112, section 2.2).
-            while not stream.is_over and stream.data[stream.at] in b"\r\n":
-                stream.at += 1
+            _skip_empty_lines(stream)
             if stream.is_over:
                 return reading
             request = _head(stream, _REQUEST_LINE)
@@ -105,10 +105,9 @@ def read_response(data: bytes, *, is_head: bool) -> Reading:
     stream, reading = _Bytes(data), Reading()
     try:
         while True:
+            _skip_empty_lines(stream)
             response = _head(stream, _STATUS_LINE)
-            status = int(response.first[1])
-            if not 100 <= status <= 599 or status == 101:
-                raise Bad("no such status")
+            status = _status(response)
             if status >= 200:
                 break
         reading.begun = response
@@ -119,13 +118,26 @@ def read_response(data: bytes, *, is_head: bool) -> Reading:
             response.body, response.is_whole = stream.data[stream.at :], True
         else:
             _read_body(stream, response, framing)
-        reading.begun = None
+        reading.begun, reading.end = None, stream.at
         reading.whole.append(response)
     except Bad:
         reading.is_bad = True
     except Unfinished:
         pass
     return reading
+
+
+def _skip_empty_lines(stream: _Bytes) -> None:
+    """Before a request line (RFC 9112, section 2.2), and as llhttp has it, before a status line."""
+    while not stream.is_over and stream.data[stream.at] in b"\r\n":
+        stream.at += 1
+
+
+def _status(response: Message) -> int:
+    status = int(response.first[1])
+    if not 100 <= status <= 599 or status == 101:
+        raise Bad("no such status")
+    return status
 
 
 def _head(stream: _Bytes, first: re.Pattern[bytes]) -> Message:

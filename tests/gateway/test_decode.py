@@ -24,6 +24,7 @@ def test_twice_is_refused_for_everybody(coding: bytes | None) -> None:
 @pytest.mark.parametrize(
     ("body", "coding"),
     [(b"no json", b""), (b"no json", b"gzip"), (gzip.compress(b"no json", mtime=0), b"gzip"), (b"{}", b"unheard-of")],
+    ids=["plain", "not-gzip", "gzip", "unheard-of"],
 )
 def test_unreadable_goes_on_where_it_is_not_ours_to_judge(body: bytes, coding: bytes) -> None:
     """As it came for a client that pays for itself; a 400 for everybody else."""

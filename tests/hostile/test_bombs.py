@@ -32,7 +32,7 @@ def deflated(count: int, *, wbits: int) -> bytes:
 def brotlied(count: int) -> bytes:
     """In Brotli."""
     packer = brotli.Compressor(quality=1)
-    return b"".join(packer.process(MEGABYTE) for _ in range(count)) + packer.finish()
+    return b"".join([*(packer.process(MEGABYTE) for _ in range(count)), packer.finish()])
 
 
 def wide_frame() -> bytes:

@@ -205,6 +205,32 @@ def test_a_request_in_a_body_is_a_body(gateway: GatewayProcess, tap: Tap, body: 
     assert forwarded(tap, body=body) * 2 + innocent(tap) == tap.bytes
 
 
+SMUGGLED = INNOCENT.replace(b"innocent", b"smuggled") + b"\r\n"
+HERE = b" HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+EARLY = [
+    pytest.param(b"GET /health" + HERE + LOGIN, 200, id="answered-here"),
+    pytest.param(b"POST /nowhere" + HERE + LOGIN, 404, id="no-such-path"),
+    pytest.param(b"POST /v1/../x" + HERE + LOGIN, 400, id="a-path-with-two-readings"),
+    pytest.param(b"POST /v1/messages HTTP/1.1\r\nHost: evil.example\r\n" + LOGIN, 421, id="another-host"),
+    pytest.param(b"POST /v1/messages" + HERE, 401, id="a-stranger"),
+    pytest.param(b"GET /v1/models" + HERE + b"x-clearway-key: cw-none\r\n", 401, id="a-wrong-key"),
+]
+
+
+@pytest.mark.parametrize("framed", ["length", "chunks"])
+@pytest.mark.parametrize(("head", "status"), EARLY)
+def test_a_body_that_nobody_reads_is_no_request(
+    gateway: GatewayProcess, tap: Tap, head: bytes, status: int, framed: str
+) -> None:
+    """What was answered early is read to its end all the same, and the next request begins there."""
+    how = b"content-length: %d\r\n" % len(SMUGGLED) if framed == "length" else CHUNKED
+    body = SMUGGLED if framed == "length" else b"%x\r\n%b\r\n0\r\n\r\n" % (len(SMUGGLED), SMUGGLED)
+    said = conversation(gateway.url, head + how + b"\r\n" + body + FOLLOWS)
+
+    assert [status, 200] == [answer.status for answer in said]
+    assert innocent(tap) == tap.bytes
+
+
 @pytest.mark.parametrize(
     "data",
     [

@@ -203,7 +203,8 @@ def test_passthrough_is_not_failed_over(start_gateway: Start, fake_upstream: Ups
     assert (1, 0) == pair.counts()
 
 
-TIMEOUTS = "[server.timeouts]\nfirst_byte_s = 0.4\nidle_s = 0.4\n"
+# Long enough for an upstream that speaks, on a machine that has other things to do.
+TIMEOUTS = "[server.timeouts]\nfirst_byte_s = 1.0\nidle_s = 1.0\n"
 
 
 @pytest.mark.parametrize("payer", ["client", "gateway"])
@@ -217,7 +218,7 @@ def test_first_byte_too_late(build_stage: Callable[[str], Stage], payer: str) ->
     assert (504, "upstream_timeout") == (whole.head.status, whole.head.header("x-clearway-error"))
     kind, text = whole.error()
     assert "timeout_error" == kind
-    assert "first_byte_s = 0.4" in text
+    assert "first_byte_s = 1 " in text
     stage.upstream.wait_left()
     row = stage.books.settled(whole.head.exchange_id)
     assert ("upstream_error", 504, "upstream_timeout", 1) == (row.outcome, row.status, row.error_code, row.attempts)
@@ -251,7 +252,7 @@ def test_the_total_is_bounded(build_stage: Callable[[str], Stage], tmp_path: Pat
     del tmp_path
     stage = build_stage("[server.timeouts]\ntotal_s = 0.7\n")
     said = events("on and on", MODEL)
-    endless = stream_answer([said[0], *[said[2]] * 1_000_000])
+    endless = stream_answer([said[0], *[said[2]] * 100_000])
     stage.play(endless)
 
     whole = _ask(stage, OWN_CREDENTIAL)

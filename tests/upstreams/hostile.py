@@ -17,6 +17,9 @@ from clearway.config.proxies import Proxy
 from clearway.upstreams.http import Address, HttpClient
 from clearway.upstreams.protocol import Reply, Request
 
+AT_ONCE_S = 2.0
+"""What is promised within 250 ms, on a machine that has other things to do."""
+
 
 @dataclass
 class Journal:
@@ -92,12 +95,14 @@ Script = Callable[[Peer], Awaitable[None]]
 
 
 @contextlib.asynccontextmanager
-async def hostile(*scripts: Script) -> AsyncIterator[Journal]:
+async def hostile(*scripts: Script, host: str = "127.0.0.1") -> AsyncIterator[Journal]:
     """Listen; the n-th connection runs the n-th script, later ones the last script."""
     loop = asyncio.get_running_loop()
-    listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, 0), family=family, backlog=256)
     listener.setblocking(False)  # noqa: FBT003 - by position only
-    journal = Journal(f"http://127.0.0.1:{listener.getsockname()[1]}")
+    bracketed = f"[{host}]" if ":" in host else host
+    journal = Journal(f"http://{bracketed}:{listener.getsockname()[1]}")
 
     async def serve(accepted: socket.socket, script: Script) -> None:
         with accepted, contextlib.suppress(ConnectionError):

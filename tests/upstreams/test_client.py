@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import gc
 import socket
 import tracemalloc
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -13,6 +15,7 @@ from clearway.upstreams.http import Address, HttpClient
 from clearway.upstreams.http.connection import MAX_UNREAD, Body
 from clearway.upstreams.http.dial import connect_first
 from tests.upstreams.hostile import (
+    AT_ONCE_S,
     Peer,
     answering,
     chunked,
@@ -187,6 +190,29 @@ async def test_a_truncated_body_is_an_error_after_what_came(wire: bytes, end: st
         assert not reply.ended
 
 
+async def test_a_failed_exchange_is_let_go_at_once() -> None:
+    """What it held is free without the garbage collector, which calls seldom."""
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(plain(b"abcdef")[:-3])
+        peer.finish()
+
+    failed: weakref.ref[UpstreamProtocolError] | None = None
+    async with hostile(script) as journal, connected(journal.url) as client:
+        gc.disable()
+        try:
+            try:
+                await fetch(client, post())
+            except UpstreamProtocolError as error:
+                failed = weakref.ref(error)
+
+            assert failed is not None
+            assert failed() is None
+        finally:
+            gc.enable()
+
+
 async def test_a_truncated_body_that_nobody_read_yet_is_handed_out_first() -> None:
     """Bytes and end may come in one turn of the loop: the bytes go first."""
 
@@ -235,7 +261,7 @@ async def test_leaving_early_closes_the_connection_at_once() -> None:
             left_at = asyncio.get_running_loop().time()
         await until(lambda: bool(journal.gone))
 
-        assert journal.gone[0] - left_at < 0.25
+        assert journal.gone[0] - left_at < AT_ONCE_S
 
 
 async def test_cancelling_before_the_head_closes_the_connection_at_once() -> None:
@@ -249,7 +275,7 @@ async def test_cancelling_before_the_head_closes_the_connection_at_once() -> Non
         await until(lambda: bool(journal.gone))
 
         assert task.cancelled()
-        assert journal.gone[0] - left_at < 0.25
+        assert journal.gone[0] - left_at < AT_ONCE_S
         assert len(journal.requests) == 1
 
 

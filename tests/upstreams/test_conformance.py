@@ -1,7 +1,7 @@
 """What every implementation of `Upstream` promises (see `makers.py` to add one).
 
-What only a socket can show (cut answers, limits, connections) is in the tests of
-the HTTP client.
+What only a socket can show (cut answers, limits, connections) is in
+`test_http_conformance.py`, for those that speak HTTP.
 """
 
 import asyncio

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ssl
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ import trustme
 from clearway.config.model import Timeouts
 from clearway.core.errors import UpstreamProtocolError, UpstreamUnreachable
 from clearway.upstreams.http import Address, HttpClient
-from tests.upstreams.hostile import Peer, chunked, fetch, get, hostile, plain, post, until
-from tests.upstreams.tls import echo, request_body, serving
+from clearway.upstreams.http.dial import make_context
+from tests.upstreams.hostile import AT_ONCE_S, Peer, chunked, fetch, get, hostile, plain, post, until
+from tests.upstreams.tls import SelfSigned, echo, only_tls_1_1, request_body, serving
 
 
 def client_of(port: int, ca: str | None, host: str = "127.0.0.1") -> contextlib.aclosing[HttpClient]:
@@ -48,6 +50,51 @@ async def test_a_certificate_for_another_host_is_refused(authority: trustme.CA, 
             await fetch(client, post())
 
 
+async def test_an_expired_certificate_is_refused(authority: trustme.CA, ca_file: str) -> None:
+    """Trusted and for this name, but in another time."""
+    for first, last, reason in ((2000, 2001, "certificate has expired"), (2999, 3000, "certificate is not yet valid")):
+        begin, end = datetime(first, 1, 1, tzinfo=UTC), datetime(last, 1, 1, tzinfo=UTC)
+        certificate = authority.issue_cert("127.0.0.1", not_before=begin, not_after=end)
+        async with serving(certificate, echo) as port, client_of(port, ca_file) as client:
+            with pytest.raises(UpstreamUnreachable, match=f"is not trusted: {reason}"):
+                await fetch(client, post())
+
+
+async def test_a_certificate_that_signed_itself_is_refused(ca_file: str, tmp_path: Path) -> None:
+    """It is no authority of ours."""
+    async with serving(SelfSigned(tmp_path), echo) as port, client_of(port, ca_file) as client:
+        with pytest.raises(UpstreamUnreachable, match="is not trusted: self-signed certificate"):
+            await fetch(client, post())
+
+
+async def test_a_server_without_tls_1_2_is_refused(authority: trustme.CA, ca_file: str) -> None:
+    """It can be spoken to by whoever allows it; we do not."""
+    certificate = authority.issue_cert("127.0.0.1")
+    lax = ssl.create_default_context(cafile=ca_file)
+    only_tls_1_1(lax)
+    async with serving(certificate, echo, ssl.TLSVersion.TLSv1_1) as port, client_of(port, ca_file) as client:
+        _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=lax)
+
+        assert "TLSv1.1" == writer.get_extra_info("ssl_object").version()
+        writer.transport.abort()
+        with pytest.raises(UpstreamUnreachable, match=rf"127.0.0.1:{port}: connection reset by peer"):
+            await fetch(client, post())
+
+
+def test_what_every_context_insists_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Verification, names, TLS 1.2; and no variable makes it write down its keys."""
+    keys = tmp_path / "keys.log"
+    monkeypatch.setenv("SSLKEYLOGFILE", str(keys))
+    make_context.cache_clear()
+    context = make_context(None)
+    make_context.cache_clear()
+
+    assert (ssl.CERT_REQUIRED, True) == (context.verify_mode, context.check_hostname)
+    assert ssl.TLSVersion.TLSv1_2 == context.minimum_version
+    assert context.keylog_filename is None
+    assert not keys.exists()
+
+
 async def test_an_upstream_without_tls_is_told() -> None:
     """`https` where plain HTTP is spoken."""
 
@@ -74,7 +121,7 @@ async def test_leaving_early_closes_at_once(authority: trustme.CA, ca_file: str)
     async with serving(authority.issue_cert("127.0.0.1"), stream) as port, client_of(port, ca_file) as client:
         async with client.open(post()) as reply:
             assert b"abc" == await reply.read()
-        async with asyncio.timeout(0.25):
+        async with asyncio.timeout(AT_ONCE_S):
             await gone.wait()
 
 

@@ -70,9 +70,8 @@ def test_wrong_bytes(coding: str) -> None:
         decode_body(b"\x01\x02 no such thing", coding, LIMIT)
 
 
-@pytest.mark.parametrize("first", [zlib.compress(PLAIN), raw_deflate(PLAIN)])
-# A name for each: the bytes of gzip hold the time, and workers must agree on what to run.
-@pytest.mark.parametrize("more", [b"\0", zlib.compress(b" "), gzip.compress(b" ")], ids=["zero", "zlib", "gzip"])
+@pytest.mark.parametrize("first", [zlib.compress(PLAIN), raw_deflate(PLAIN)], ids=["wrapped", "raw"])
+@pytest.mark.parametrize("more", [b"\0", zlib.compress(b" "), gzip.compress(b" ")], ids=["nul", "deflate", "gzip"])
 def test_deflate_has_one_part(first: bytes, more: bytes) -> None:
     """Another reader would stop at its end, and read another body."""
     with pytest.raises(BadRequest, match="not valid"):
@@ -113,6 +112,15 @@ def test_an_answer_in_several_members() -> None:
         assert b"first second third" == b"".join(
             inflater.feed(packed[i : i + step]) for i in range(0, len(packed), step)
         )
+
+
+def test_an_answer_of_members_without_end() -> None:
+    """After a thousand the rest is passed over, so that it costs nothing."""
+    inflater = Inflater(1_000_000)
+    packed = gzip.compress(b"a") * 5000
+    out = b"".join(inflater.feed(packed[i : i + 4096]) for i in range(0, len(packed), 4096))
+
+    assert (b"a" * 1000, True) == (out, inflater.spent)
 
 
 @pytest.mark.parametrize("rest", [b"\0" * 9, b"no member"])

@@ -1,5 +1,7 @@
 """The scanner finds every event that matters, however the stream is cut."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +22,7 @@ CASES = [
     pytest.param(b"data: a\n\ndata: b\n\n", [], id="nothing-of-interest"),
     pytest.param(b"data: a\n\nid: 1\ndata: x\n\ndata: b\n\n", [Event(b"message", b"x")], id="one-of-three"),
     pytest.param(b"\xef\xbb\xbfdata: x\n\n", [Event(b"message", b"x")], id="byte-order-mark"),
+    pytest.param(b"\r\xef\xbb\xbfdata: x\n\n", [Event(b"message", b"")], id="byte-order-mark-behind-a-line-end"),
     pytest.param(b"\n\n\ndata: x\n\n\n\n", [Event(b"message", b"x")], id="empty-lines-around"),
 ]
 
@@ -82,6 +85,24 @@ def test_an_event_over_the_limit_ends_the_watching_only() -> None:
     assert scanner.lost
     assert not scanner.at_boundary
     assert scanner.feed(b"\n\ndata: x\n\n") == []
+
+
+@pytest.mark.parametrize("first", [b"data: ", b"\r", b"\n"])
+def test_a_long_event_in_small_pieces_costs_what_it_weighs(first: bytes) -> None:
+    """Eight times as long takes eight times as long, not sixty-four times."""
+
+    def took_s(pieces: int) -> float:
+        scanner = Scanner((b"x",))
+        scanner.feed(first)
+        begin = time.process_time()
+        for _ in range(pieces):
+            scanner.feed(b"a" * 1000)
+        return time.process_time() - begin
+
+    took_s(100)
+    short, long = (min(took_s(pieces) for _ in range(3)) for pieces in (1000, 8000))
+
+    assert 30 * short > long
 
 
 def test_an_event_without_its_blank_line_is_counted_at_the_end() -> None:

@@ -254,6 +254,8 @@ class Exchange:
             attempts=self.attempts,
             measure=measure,
         )
+        # Each holds the other: without this, only the collector frees both.
+        self.attempt = None
         self.books.journal.settle(settlement)
         self.books.feed.settled(settlement)
 

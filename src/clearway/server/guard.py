@@ -88,8 +88,11 @@ class Guard(HttpToolsProtocol):
         """Tell the walk, so that the upstream is dropped at once."""
         if self._head_timer is not None:
             self._head_timer.cancel()
+            self._head_timer = None
         super().connection_lost(exc)
         self._leave()
+        # Rings: without this, only the collector frees what is left.
+        self.cycle = self.scope = self._turn = None  # type: ignore[assignment]  # as before the first request
 
     def data_received(self, data: bytes) -> None:
         """Parse, and count what belongs to a head that is not complete."""

@@ -17,6 +17,7 @@ _AUTO_HEADER = 32 + zlib.MAX_WBITS  # gzip or zlib, told apart by the first byte
 _STEP = 1 << 20
 _SLICE = 1 << 16
 _MAX_MEMBERS = 64  # each costs a decoder; a body of empty ones would take long
+_MAX_ANSWER_MEMBERS = 1000  # an answer may be flushed in members
 _ZSTD_WINDOW = 1 << 23  # no content coding may need more (RFC 9659, section 2.2)
 
 
@@ -123,16 +124,16 @@ class Inflater:
         limit: The most bytes that come out in all; past it nothing more comes.
     """
 
-    __slots__ = ("_inflater", "_is_further", "_left")
+    __slots__ = ("_inflater", "_left", "_members")
 
     def __init__(self, limit: int) -> None:
         self._inflater = zlib.decompressobj(_AUTO_HEADER)
-        self._is_further = False
         self._left = limit
+        self._members = 1
 
     @property
     def spent(self) -> bool:
-        """True once the limit was reached, or what came is no member: what follows is not seen."""
+        """True once a limit was reached, or what came is no member: what follows is not seen."""
         return self._left <= 0
 
     def feed(self, chunk: bytes) -> bytes:
@@ -142,7 +143,7 @@ class Inflater:
             try:
                 plain = self._inflater.decompress(chunk, self._left)
             except zlib.error:
-                if not self._is_further:
+                if self._members == 1:
                     raise
                 self._left = 0  # padding after the last member
                 break
@@ -153,5 +154,7 @@ class Inflater:
                 # A further gzip member; the old one would collect what it does not read.
                 chunk = self._inflater.unused_data
                 self._inflater = zlib.decompressobj(_AUTO_HEADER)
-                self._is_further = True
+                self._members += 1
+                if self._members > _MAX_ANSWER_MEMBERS:
+                    self._left = 0
         return out

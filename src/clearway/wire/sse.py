@@ -89,9 +89,11 @@ class Scanner:
                 events.append(decode_event(raw))
             start = search = found.end()
         del buffer[:start]
-        # What a carriage return at the end of the last piece left behind.
-        if buffer and not buffer.strip(b"\r\n"):
+        # What a carriage return at the end of the last piece left behind; never more, as
+        # three of them hold a blank line. (`strip` alone would copy a long event each time.)
+        if 0 < len(buffer) <= 2 and not buffer.strip(b"\r\n"):  # noqa: PLR2004  # one line end
             buffer.clear()
+            self._first = False  # a byte order mark behind a line end is none
         self._searched = len(buffer)
         if len(buffer) > self._limit:
             self.lost = True

@@ -40,13 +40,13 @@ class Answer:
     """
 
     __slots__ = (
-        "_fields",
-        "_head_size",
+        "_fed",
         "_interim",
         "_is_head",
         "_parser",
         "_pieces",
         "_silent",
+        "_trailers",
         "_until_close",
         "begun",
         "complete",
@@ -62,8 +62,8 @@ class Answer:
     def __init__(self, *, is_head: bool = False) -> None:
         self._is_head = is_head
         self._parser: HttpResponseParser | None = HttpResponseParser(self)
-        self._fields = 0
-        self._head_size = 0
+        self._trailers: list[tuple[bytes, bytes]] = []
+        self._fed = 0
         self._interim = 0
         self._silent = 0
         self._until_close = False
@@ -93,6 +93,7 @@ class Answer:
             self.leftover = True
             return
         size = self.size
+        self._fed += len(data)
         try:
             parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade) as error:
@@ -107,6 +108,7 @@ class Answer:
             self._silent = 0
             return
         self._silent += len(data)
+        self._check_size()
         if self._silent > _MAX_SILENT:
             self._fail(f"more than {_MAX_SILENT} bytes came without any of its body")
 
@@ -156,22 +158,19 @@ class Answer:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One field of a head or of the trailers, whole."""
-        if self.complete:
-            return
-        self._fields += 1
-        self._head_size += len(name) + len(value) + 4
-        if self._fields > MAX_FIELDS:
-            self._refuse(f"its head has more than {MAX_FIELDS} fields")
-        if self._head_size > MAX_HEAD:
-            self._refuse(f"its head is larger than {MAX_HEAD} bytes")
         if not self.has_head:
             self.headers.append((name.lower(), value))
+        elif not self.complete:
+            self._trailers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """The empty line after a head."""
         parser = self._parser
         if parser is None:
             return
+        self._check_size()
+        if self.failure is not None:
+            raise _Refusal
         status: int = parser.get_status_code()
         if parser.get_http_version() not in {"1.1", "1.0"}:
             self._refuse("it is not HTTP/1.1")
@@ -205,13 +204,20 @@ class Answer:
         if self.has_head and self._parser is not None:
             self._finish(keep_alive=self._parser.should_keep_alive())
 
+    def _check_size(self) -> None:
+        """What came since the head began is an upper bound, mostly within the limits: no need to add up."""
+        if len(self.headers) + len(self._trailers) > MAX_FIELDS:
+            self._fail(f"its head has more than {MAX_FIELDS} fields")
+        elif self._fed > MAX_HEAD:
+            size = sum(len(name) + len(value) + 4 for name, value in (*self.headers, *self._trailers))
+            if size > MAX_HEAD:
+                self._fail(f"its head is larger than {MAX_HEAD} bytes")
+
     def _skip_interim(self) -> None:
         self._interim += 1
         if self._interim > MAX_INTERIM:
             self._refuse(f"more than {MAX_INTERIM} interim answers came before it")
         self.headers = []
-        self._fields = 0
-        self._head_size = 0
 
     def _framing(self, version: str) -> Literal["length", "chunked", "until close"]:
         lengths = codings = 0

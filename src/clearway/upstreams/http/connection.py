@@ -116,8 +116,11 @@ class Connection(asyncio.Protocol):
         try:
             if body_size(body) <= _JOINED:
                 transport.write(head + body if body else head)
-                self._watch.sent_at = self._loop.time()
-            elif await self._send_slices(transport, head, body, answer):
+                is_sent = True
+            else:
+                is_sent = await self._send_slices(transport, head, body, answer)
+            # One that has failed meanwhile dropped what it was given.
+            if is_sent and not transport.is_closing():
                 self._watch.sent_at = self._loop.time()
             while not answer.has_head:
                 await self._wait()
@@ -188,6 +191,9 @@ class Connection(asyncio.Protocol):
                 # Only a connection that reads notices its end.
                 self._resume_reading()
             return True
+        # It has been raised, and through its traceback it holds all that the exchange held, this connection too:
+        # a ring that only the garbage collector would open, minutes later.
+        self._failure = None
         self.abort()
         return False
 
@@ -259,7 +265,7 @@ class Connection(asyncio.Protocol):
         view = memoryview(body).cast("B")
         transport.writelines((head, view[:_SLICE]))
         for start in range(_SLICE, view.nbytes, _SLICE):
-            while (self._failure is not None or not self._is_drained) and not answer.has_head:
+            while (self._failure is not None or not self._is_drained or transport.is_closing()) and not answer.has_head:
                 await self._wait()
             if answer.has_head:
                 # An early answer is a refusal: nobody waits for the rest.

@@ -9,6 +9,7 @@ Used by `client`.
 
 import asyncio
 import contextlib
+import errno
 import os
 import socket
 import ssl
@@ -29,12 +30,14 @@ _NEXT_ADDRESS_S = 0.25
 # A model may think for minutes without a byte; routers forget silent connections.
 _PROBE_AFTER_S = 60
 
+_NUMBERS: dict[type[OSError], int] = {
+    ConnectionResetError: errno.ECONNRESET,
+    ConnectionAbortedError: errno.ECONNABORTED,
+    BrokenPipeError: errno.EPIPE,
+}
+
 P = TypeVar("P", bound=asyncio.BaseProtocol)
 _Target = tuple[socket.AddressFamily, tuple[str | int | bytes, ...]]
-
-
-class _Connected(Exception):
-    """Ends the race."""
 
 
 @cache
@@ -198,17 +201,25 @@ async def connect_first(targets: Sequence[_Target]) -> socket.socket:
 
 
 class _Race:
-    """Connects to several addresses; the first socket wins."""
+    """Connects to several addresses; the first socket wins.
+
+    No attempt ever fails as a task: a group that ends by an error of its own loses a
+    cancellation that comes at that moment (before Python 3.13), so that a request
+    would be sent for somebody who has left, and leaves its task counted as cancelled
+    (3.11), which disarms every timeout around it.
+    """
 
     def __init__(self) -> None:
         self._connected: list[socket.socket] = []
         self._errors: list[OSError] = []
+        self._decided = asyncio.Event()
 
     async def run(self, targets: Sequence[_Target]) -> socket.socket:
         """The winner. Raises the error that came first where there is none."""
         winner: socket.socket | None = None
         try:
-            await self._start(targets)
+            async with asyncio.TaskGroup() as group:
+                await self._start(targets, group)
             if not self._connected:
                 # All mean the same to the caller; the first is the quickest to be told.
                 raise self._errors[0]
@@ -219,30 +230,30 @@ class _Race:
                 if opened is not winner:
                     opened.close()
 
-    async def _start(self, targets: Sequence[_Target]) -> None:
+    async def _start(self, targets: Sequence[_Target], group: asyncio.TaskGroup) -> None:
+        attempts: list[asyncio.Task[None]] = []
         try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._attempt(group, targets))
-        except* _Connected:
-            pass
+            for target in targets:
+                self._decided.clear()
+                attempts.append(group.create_task(self._attempt(target)))
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_NEXT_ADDRESS_S):
+                        await self._decided.wait()
+                if self._connected:
+                    return
+            while not self._connected and len(self._errors) < len(targets):
+                self._decided.clear()
+                await self._decided.wait()
+        finally:
+            for attempt in attempts:
+                attempt.cancel()
 
-    async def _attempt(self, group: asyncio.TaskGroup, targets: Sequence[_Target]) -> None:
-        failed = asyncio.Event()
-        if targets[1:]:
-            group.create_task(self._follow(group, targets[1:], failed))
+    async def _attempt(self, target: _Target) -> None:
         try:
-            self._connected.append(await _connect(targets[0]))
+            self._connected.append(await _connect(target))
         except OSError as error:
             self._errors.append(error)
-            failed.set()
-        else:
-            raise _Connected
-
-    async def _follow(self, group: asyncio.TaskGroup, targets: Sequence[_Target], failed: asyncio.Event) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_NEXT_ADDRESS_S):
-                await failed.wait()
-        await self._attempt(group, targets)
+        self._decided.set()
 
 
 async def _connect(target: _Target) -> socket.socket:
@@ -261,9 +272,11 @@ def _reason(error: OSError) -> str:
     """What went wrong, without addresses and numbers."""
     if isinstance(error, ssl.SSLError):
         reason = error.reason.replace("_", " ") if error.reason else "not valid"
-    elif isinstance(error, socket.gaierror) or not error.errno:
-        reason = error.strerror or type(error).__name__
+    elif isinstance(error, socket.gaierror):
+        reason = error.strerror or "no such name"
     else:
-        # `strerror` of asyncio's own errors repeats the address.
-        reason = os.strerror(error.errno)
+        # `strerror` of asyncio's own errors repeats the address; where a handshake is
+        # cut short, they have no number at all.
+        number = error.errno or _NUMBERS.get(type(error))
+        reason = os.strerror(number) if number else type(error).__name__
     return reason.lower()

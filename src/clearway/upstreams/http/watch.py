@@ -20,6 +20,10 @@ _GRAIN_S = 0.002
 _Limit = Literal["keep", "send", "first_byte", "idle", "total"]
 
 
+def _nobody(_: UpstreamTimeout | None) -> None:
+    """Nobody is told any more."""
+
+
 class Watch:
     """When an exchange, or the idleness after it, has lasted too long.
 
@@ -82,6 +86,8 @@ class Watch:
     def stop(self) -> None:
         """The connection is gone."""
         self.answer = None
+        # It holds the connection, which holds this: without it, only the collector frees both.
+        self._on_limit = _nobody
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
