@@ -21,6 +21,8 @@ import msgspec
 
 PROGRAM = str(Path(sys.executable).parent / "clearway")
 PATIENCE_S = 15.0
+START_S = 45.0
+"""A start takes one second, on a machine that has nothing else to do."""
 
 SIM = """
 [[upstreams]]
@@ -114,7 +116,7 @@ class GatewayProcess:
         lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         threading.Thread(target=_listen, args=(self._process, lines), daemon=True).start()
         try:
-            line = lines.get(timeout=PATIENCE_S)
+            line = lines.get(timeout=START_S)
         except queue.Empty:
             line = None
         if line is None:

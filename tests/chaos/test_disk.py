@@ -8,6 +8,7 @@ from tests.chaos.disk import fill_up, read_only, small_disk
 from tests.gateway_process import SIM, GatewayProcess
 
 
+@pytest.mark.timeout(90)
 @pytest.mark.parametrize("has_ledger", [True, False], ids=["with-ledger", "empty"])
 def test_full_disk(tmp_path: Path, *, has_ledger: bool) -> None:
     """On a full disk `serve` fails with a line that names the place, and leaves no draft of a file there."""
@@ -30,6 +31,7 @@ def test_full_disk(tmp_path: Path, *, has_ledger: bool) -> None:
             pass
 
 
+@pytest.mark.timeout(90)
 @pytest.mark.parametrize("has_ledger", [True, False], ids=["with-ledger", "empty"])
 def test_read_only_disk(tmp_path: Path, *, has_ledger: bool) -> None:
     """On a disk that takes no writes `serve` fails with a line that names the place."""

@@ -14,11 +14,11 @@ from tests.relay.wire_client import Client, prompt
 KILLS = 6
 ROWS = 50_000
 LEFT_OPEN = 700
-NO_LONGER_S = 1.0
+NO_LONGER_S = 2.0
 """What a long ledger may add to a start; with a walk over its rows it would be far more for a million."""
 
 
-@pytest.mark.timeout(90)
+@pytest.mark.timeout(240)
 def test_killed_under_load(tmp_path: Path) -> None:
     """Each answered exchange is there, once; what ran is charged, but for its last seconds (goals A1, A2, A4)."""
     dice = random.Random()  # noqa: S311  # any moment will do
@@ -34,7 +34,7 @@ def test_killed_under_load(tmp_path: Path) -> None:
     assert 0 < figures.swept_tokens <= figures.billed_tokens
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 def test_long_ledger_starts_as_fast(tmp_path: Path) -> None:
     """With very many rows, some of them open, a gateway is ready as soon as with none; the open ones are swept."""
     gateway = GatewayProcess(tmp_path, SIM)

@@ -88,6 +88,7 @@ def test_one_alone_is_served_without_memory(build_stage: Callable[[str], Stage])
         assert 200 == next_one.read_whole().head.status
 
 
+@pytest.mark.timeout(90)
 @pytest.mark.parametrize("keeps", [True, False], ids=["kept-connections", "new-connections"])
 def test_flood_does_not_stall_a_stream(build_stage: Callable[[str], Stage], *, keeps: bool) -> None:
     """While a crowd asks as fast as it can and is refused, a stream keeps its pace and comes whole."""

@@ -31,7 +31,7 @@ def test_every_row_is_played() -> None:
     assert list(SCENARIOS) == [row.id for row in ROWS]
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize("row", [pytest.param(row, id=row.id) for row in ROWS])
 def test_ourselves(row: Row, tmp_path: Path) -> None:
     """The row holds, in every cell."""
