@@ -2,9 +2,10 @@
 
 Owns the loop's side: calls return at once, and whoever must know that something
 is durable waits here. What is told is folded here and handed to the thread
-(ledger/committer), one batch at a time: 5 ms after the first record at the latest,
-or as soon as somebody waits. Under load that waits for 2 ms more, so that a batch
-serves many: waking the thread and committing cost as much as writing dozens of rows.
+(ledger/committer), one batch at a time: 5 ms after the first record at the latest.
+Where little happens, an admission goes at once, and so does what somebody waits for.
+Under load both wait for the whole 5 ms, so that a batch serves many: waking the
+thread and committing cost as much as writing dozens of rows.
 Used by gateway/bookkeeping, made by compose.
 """
 
@@ -150,7 +151,11 @@ class Writer:
         if len(self._changes) + self._in_hand_size >= self._capacity:
             raise Overloaded("too many exchanges wait to be recorded", retry_after_s=1)
         self._open[admission.id] = _Open(admission)
-        return self._put(admission)
+        place = self._put(admission)
+        if self._last_size <= _FEW and not self._in_hand:
+            # Little happens: at once, so that it is durable before the upstream has answered.
+            self._hand_over_in(0.0)
+        return place
 
     def begin(self, start: AttemptStart) -> None:
         """Note that a try begins."""

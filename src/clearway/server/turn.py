@@ -212,20 +212,19 @@ class Turn:
 
     def start(self, status: int, headers: Headers) -> None:
         """Send the head."""
-        lines: list[bytes] = [STATUS_LINE[status]]
-        plain: list[bytes] = []
-        framed = self.method == "HEAD"
-        for name, value in (*headers, *self._extra) if self._extra else headers:
-            if name == b"content-length":
-                if status in _BODILESS:
-                    continue
-                self._left = int(value)
-                framed = True
-            plain += (name, value)
-            lines += (name, b": ", value, b"\r\n")
-        text = b"".join(plain)
-        if len(text) != len(text.translate(None, _CONTROLS)):
+        if self._extra:
+            headers = [*headers, *self._extra]
+        length = next((value for name, value in headers if name == b"content-length"), None)
+        if status in _BODILESS:
+            headers = [field for field in headers if field[0] != b"content-length"]
+        elif length is not None:
+            self._left = int(length)
+        text = b"\r\n".join([b": ".join(field) for field in headers])
+        # One pass in C: nothing but our own line ends may be among the control characters.
+        if len(text) - len(text.translate(None, _CONTROLS)) != 2 * max(0, len(headers) - 1):
             raise ValueError("a header field of the answer holds control characters")
+        lines = [STATUS_LINE[status], text, b"\r\n" if headers else b""]
+        framed = self.method == "HEAD" or length is not None
         if status in _BODILESS or self.method == "HEAD":
             self._left = 0
         elif not framed:

@@ -47,7 +47,7 @@ class AnthropicUpstream:
 
     def open(self, request: Request) -> AbstractAsyncContextManager[Reply]:
         """See `protocol.Upstream.open`."""
-        headers = [field for field in request.headers if field[0] not in _CREDENTIALS]
+        headers = [field for field in request.headers if field[0].lower() not in _CREDENTIALS]
         if self._withheld:
             headers = self._without_withheld(headers)
         headers.append(self._own_credential())
@@ -70,7 +70,7 @@ class AnthropicUpstream:
         """The fields without the withheld betas; one of which nothing is left is left out."""
         kept: list[tuple[bytes, bytes]] = []
         for name, value in headers:
-            if name != _BETA:
+            if name.lower() != _BETA:
                 kept.append((name, value))
             elif (left := self._left_of(value)) is not None:
                 kept.append((name, left))
