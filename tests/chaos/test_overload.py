@@ -147,16 +147,18 @@ class _Asker:
         while True:
             reader, writer = await asyncio.open_connection(self._where.hostname, self._where.port)
             try:
-                await self._ask(reader, writer)
-                while self._keeps:
-                    await self._ask(reader, writer)
+                # After its last request a connection is closed by the gateway.
+                while await self._ask(reader, writer) and self._keeps:
+                    pass
             finally:
                 writer.close()
 
-    async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Be refused; False: the connection serves no more."""
         writer.write(self._request)
         said = await reader.readuntil(b"\r\n\r\n")
         assert said.startswith(b"HTTP/1.1 529")
         length = int(said.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
         await reader.readexactly(length)
         self.refused += 1
+        return b"\r\nconnection: close\r\n" not in said
