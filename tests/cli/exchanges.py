@@ -59,8 +59,8 @@ def insert(store: Store, records: list[Record]) -> None:
     changes: Changes = {}
     for record in records:
         fold(changes, record)
-    with store.database.writing() as connection:
-        BatchWriter(store.database.dialect).apply(connection, changes)
+    with store.database.driving() as cursor:
+        BatchWriter(store.database.dialect).apply(cursor, changes)
 
 
 def _admission(number: int, model: str, key_id: str | None, *, client_credential: bool) -> Admission:

@@ -22,7 +22,7 @@ from tests.faults.doors import Door
 from tests.faults.said import body_of
 from tests.faults.table import Asked, Payer, Row
 from tests.gateway_process import GatewayProcess
-from tests.relay.stage import CREDENTIAL, Books
+from tests.relay.stage import CREDENTIAL, NO_COOL_DOWN, Books
 from tests.relay.wire_client import MODEL, OWN_CREDENTIAL, Client, prompt
 
 ALWAYS = "always"
@@ -90,8 +90,9 @@ class FaultStage:
         self._mark = ""
         self._seen = 0
         self._since = 0.0
+        # Failures are played one after the other, so that none may be remembered (test_cool_down does that).
         # First of all those that everybody reaches: also who names no model.
-        config = [settings, *(_upstream(payer, self.upstream.url, ALWAYS) for payer in _KINDS)]
+        config = [NO_COOL_DOWN, settings, *(_upstream(payer, self.upstream.url, ALWAYS) for payer in _KINDS)]
         for row in rows:
             url = self.doors[row.id].url if row.id in self.doors else self.upstream.url
             config += [_upstream(way.payer, url, model_of(row, way), (ca or {}).get(row.id)) for way in row.asked]

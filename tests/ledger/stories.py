@@ -119,8 +119,8 @@ def keep(store: Store, *records: Record) -> None:
     changes: Changes = {}
     for record in records:
         fold(changes, record)
-    with store.database.writing() as connection:
-        BatchWriter(store.database.dialect).apply(connection, changes)
+    with store.database.driving() as cursor:
+        BatchWriter(store.database.dialect).apply(cursor, changes)
 
 
 def keep_stories(store: Store, stories: Sequence[Story]) -> None:

@@ -60,11 +60,11 @@ def test_plain_answer_waits(stage: Stage) -> None:
     with stage.client() as client:
         with _no_commits(stage.gateway.data_dir):
             client.ask(prompt(stream=False))
-            exchange_id = client.read_head().exchange_id
             _let_it_work(stage)
 
             assert not client.has_more()
 
+        exchange_id = client.read_head().exchange_id
         body, complete = client.read_rest()
 
     assert complete

@@ -27,6 +27,8 @@ class Journal:
 
     url: str
     connections: int = 0
+    open: int = 0
+    """Scripts that have not ended; those that wait for their client end with it."""
     requests: list[bytes] = field(default_factory=list)
     """Whole requests, as they came."""
     gone: list[float] = field(default_factory=list)
@@ -107,7 +109,11 @@ async def hostile(*scripts: Script, host: str = "127.0.0.1") -> AsyncIterator[Jo
     async def serve(accepted: socket.socket, script: Script) -> None:
         with accepted, contextlib.suppress(ConnectionError):
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            await script(Peer(accepted, journal))
+            journal.open += 1
+            try:
+                await script(Peer(accepted, journal))
+            finally:
+                journal.open -= 1
 
     async def accept(group: asyncio.TaskGroup) -> None:
         while True:

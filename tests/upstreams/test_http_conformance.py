@@ -456,6 +456,7 @@ async def test_a_cancelled_request_is_dropped_at_once(speaker: Speaker, script: 
             task.cancel()
             await until(lambda: len(journal.gone) == number)  # noqa: B023 - called before the next turn
             delays.append(journal.gone[-1] - left_at)
+            await asyncio.wait({task})
 
             assert task.cancelled()
 

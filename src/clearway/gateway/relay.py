@@ -16,7 +16,7 @@ from clearway.core.exchange import Endpoint, Outcome
 from clearway.gateway.bookkeeping import Attempt, Exchange
 from clearway.gateway.call import Sink
 from clearway.gateway.headers import returned
-from clearway.upstreams.protocol import Pour, Reply
+from clearway.upstreams.protocol import Headers, Pour, Reply
 from clearway.wire.encoding import Inflater
 from clearway.wire.messages.watch import BODY_LIMIT, PING, BodyWatch, NoWatch, StreamWatch, Watch
 
@@ -51,6 +51,7 @@ class Relay:
         self._heartbeat_s = heartbeat_s
         self._inflater: Inflater | None = None
         self._beat: _Heartbeat | None = None
+        self._head: tuple[int, Headers] | None = None
         self._held: bytes | None = None
         self._failure: GatewayError | None = None
 
@@ -73,7 +74,9 @@ class Relay:
         self._set_watch(fields)
         headers = returned(reply.headers, everything=pays == "client")
         headers.append((EXCHANGE_HEADER, self._exchange.id.encode()))
-        self._sink.start(reply.status, headers)
+        self._head = (reply.status, headers)
+        if not getattr(reply, "is_whole", False):
+            self._begin()
         # Not inside a compressed stream, and not where the length was told.
         is_open = b"content-length" not in fields and self._inflater is None
         beats = is_open and isinstance(attempt.watch, StreamWatch)
@@ -127,10 +130,18 @@ class Relay:
                 return
             raise
         if self._is_short():
+            self._begin()
             sink.write(last)
             raise UpstreamProtocolError("the stream ended without its message_stop")
         await self._settle()
+        self._begin()
         sink.finish(last)
+
+    def _begin(self) -> None:
+        """Send the head. With an answer that is here whole it goes in one write with the body."""
+        head, self._head = self._head, None
+        if head is not None:
+            self._sink.start(*head)
 
     def _pass(self, chunk: bytes) -> bool:
         """Take a piece that is not the last; False: look at `_go_on` before the next."""

@@ -15,8 +15,9 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Dialect, Insert, Table, Update, and_, bindparam, or_, update
+from sqlalchemy import ColumnElement, Dialect, Insert, Table, Update, and_, bindparam, or_, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from clearway.core.exchange import Admission, AttemptEnd, AttemptStart, Progress, Record, Settlement
@@ -149,8 +150,8 @@ class BatchWriter:
             "end": _Alteration(dialect, update(attempts).where(this_attempt, open_attempt), (*ENDED, *at_attempt)),
         }
 
-    def apply(self, connection: Connection, changes: Mapping[str, Change]) -> None:
-        """Write the fold inside the caller's transaction."""
+    def apply(self, cursor: DBAPICursor, changes: Mapping[str, Change]) -> None:
+        """Write the fold inside the caller's transaction (`Database.driving`)."""
         rows: _Rows = {shape: [] for shape in self._statements}
         for exchange_id, change in changes.items():
             _add_exchange(rows, exchange_id, change)
@@ -158,7 +159,7 @@ class BatchWriter:
                 _add_attempt(rows, attempt)
         for shape, statement in self._statements.items():
             if batch := rows[shape]:
-                statement.run(connection, batch)
+                statement.run(cursor, batch)
 
 
 class _Insertion:
@@ -192,13 +193,13 @@ class _Insertion:
             raise TypeError("an INSERT is not written as it was")
         self._texts = {size: parts[1] + ", ".join([parts[2]] * size) + parts[3] for size in _SIZES}
 
-    def run(self, connection: Connection, rows: list[Row]) -> None:
+    def run(self, cursor: DBAPICursor, rows: list[Row]) -> None:
         """Write the rows, as few statements."""
         start = 0
         for size in _SIZES:
             while len(rows) - start >= size:
                 values = tuple(chain.from_iterable(map(self._ordered, rows[start : start + size])))
-                connection.exec_driver_sql(self._texts[size], values)
+                cursor.execute(self._texts[size], values)
                 start += size
 
 
@@ -208,9 +209,9 @@ class _Alteration:
     def __init__(self, dialect: Dialect, statement: Update, names: Sequence[str]) -> None:
         self._text, self._ordered = _spoken(dialect, statement, names)
 
-    def run(self, connection: Connection, rows: list[Row]) -> None:
+    def run(self, cursor: DBAPICursor, rows: list[Row]) -> None:
         """Write the changes."""
-        connection.exec_driver_sql(self._text, [self._ordered(row) for row in rows])
+        cursor.executemany(self._text, [self._ordered(row) for row in rows])
 
 
 def _spoken(dialect: Dialect, statement: Insert | Update, names: Sequence[str]) -> tuple[str, Callable[[Row], Row]]:

@@ -62,8 +62,8 @@ class Committer:
         """Write, whatever it takes; False where closing set an end to it."""
         for pause_s in itertools.chain(_BACK_OFF_S, itertools.repeat(_BACK_OFF_S[-1])):
             try:
-                with self._database.writing() as connection:
-                    self._batches.apply(connection, changes)
+                with self._database.driving() as cursor:
+                    self._batches.apply(cursor, changes)
             except Exception as error:  # noqa: BLE001 the writer's loop: it must outlive whatever comes
                 if _is_refusal(error):
                     return self._write_singly(changes, error)

@@ -39,11 +39,24 @@ _FEW = 2
 """Exchanges in the batch before: more are load."""
 
 
+class _Open:
+    """What began and is not over. Told again with its end: then every row is written by
+    statements of many rows (ledger/batch), whether it is there already or not.
+    """
+
+    __slots__ = ("admission", "starts")
+
+    def __init__(self, admission: Admission) -> None:
+        self.admission = admission
+        self.starts: dict[int, AttemptStart] = {}
+
+
 class Writer:
     """Implements `ledger.protocol.Journal`. Its calls come from the event loop's thread.
 
     Over `capacity` new exchanges are refused; records of exchanges that were
     admitted are always taken, so the queue stays within capacity and what runs.
+    Growth: what was told and is not yet written, and the beginnings of what runs.
 
     Args:
         store: Open; stays open until the writer is closed.
@@ -63,6 +76,7 @@ class Writer:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._changes: Changes = {}
+        self._open: dict[str, _Open] = {}
         self._place = 0
         self._committed = 0
         self._in_hand: list[Batch] = []
@@ -135,22 +149,29 @@ class Writer:
             raise LedgerUnavailable("the ledger is closed", retry_after_s=5)
         if len(self._changes) + self._in_hand_size >= self._capacity:
             raise Overloaded("too many exchanges wait to be recorded", retry_after_s=1)
+        self._open[admission.id] = _Open(admission)
         return self._put(admission)
 
     def begin(self, start: AttemptStart) -> None:
         """Note that a try begins."""
+        if known := self._open.get(start.exchange_id):
+            known.starts[start.number] = start
         self._put(start)
 
     def progress(self, progress: Progress) -> None:
         """Note what was seen so far of a running try."""
+        self._recall_start(progress)
         self._put(progress)
 
     def end(self, end: AttemptEnd) -> None:
         """Note that a try is over."""
+        self._recall_start(end)
         self._put(end)
 
     def settle(self, settlement: Settlement) -> None:
         """Note that an exchange is over; called once for each admission."""
+        if known := self._open.pop(settlement.exchange_id, None):
+            fold(self._changes, known.admission)
         self._put(settlement)
 
     async def committed(self, place: int) -> bool:
@@ -160,6 +181,10 @@ class Writer:
     async def flush(self, timeout_s: float = 10.0) -> bool:
         """Wait until everything noted so far is durable; False: not in time."""
         return self._place <= self._committed or await self._wait(self._place, timeout_s)
+
+    def _recall_start(self, record: Progress | AttemptEnd) -> None:
+        if (known := self._open.get(record.exchange_id)) and (start := known.starts.get(record.number)):
+            fold(self._changes, start)
 
     def _put(self, record: Record) -> int:
         fold(self._changes, record)

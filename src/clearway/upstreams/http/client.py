@@ -158,6 +158,11 @@ class Exchange:
         answer = self._got
         return answer.complete and not answer.size
 
+    @property
+    def is_whole(self) -> bool:
+        """The last byte has come: nothing has to be waited for."""
+        return self._got.complete
+
     def read(self) -> Coroutine[object, object, bytes]:
         """See `protocol.Reply.read`."""
         connection = self._connection
