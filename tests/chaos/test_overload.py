@@ -100,7 +100,7 @@ def test_flood_does_not_stall_a_stream(build_stage: Callable[[str], Stage], *, k
     stage.play(stream_answer([*pieces, gate, *SAID[4:]]))
     with stage.client() as client:
         client.ask(prompt())
-        client.read_head()
+        exchange_id = client.read_head().exchange_id
         client.read_until(SAID[3])
         gaps, refusals = asyncio.run(_flooded(_Asker(stage.gateway.url, keeps=keeps), client))
         # Only now: as long as it runs, everybody else is refused.
@@ -110,7 +110,8 @@ def test_flood_does_not_stall_a_stream(build_stage: Callable[[str], Stage], *, k
     assert whole[1]
     assert refusals > TICKS
     assert median(gaps) < NO_STALL_S
-    assert ["ok"] == [row.outcome for row in stage.exchanges(1)]
+    # Of the crowd, who left with a request on its way may have been let in by now.
+    assert "ok" == stage.books.settled(exchange_id).outcome
 
 
 async def _flooded(asker: "_Asker", client: Client) -> tuple[list[float], int]:
