@@ -100,7 +100,7 @@ def test_flood_does_not_stall_a_stream(build_stage: Callable[[str], Stage], *, k
     stage.play(stream_answer([*pieces, gate, *SAID[4:]]))
     with stage.client() as client:
         client.ask(prompt())
-        client.read_head()
+        exchange_id = client.read_head().exchange_id
         client.read_until(SAID[3])
         gaps, refusals = asyncio.run(_flooded(_Asker(stage.gateway.url, keeps=keeps), client))
         # Only now: as long as it runs, everybody else is refused.
@@ -110,7 +110,8 @@ def test_flood_does_not_stall_a_stream(build_stage: Callable[[str], Stage], *, k
     assert whole[1]
     assert refusals > TICKS
     assert median(gaps) < NO_STALL_S
-    assert ["ok"] == [row.outcome for row in stage.exchanges(1)]
+    # Of the crowd, who left with a request on its way may have been let in by now.
+    assert "ok" == stage.books.settled(exchange_id).outcome
 
 
 async def _flooded(asker: "_Asker", client: Client) -> tuple[list[float], int]:
@@ -147,16 +148,18 @@ class _Asker:
         while True:
             reader, writer = await asyncio.open_connection(self._where.hostname, self._where.port)
             try:
-                await self._ask(reader, writer)
-                while self._keeps:
-                    await self._ask(reader, writer)
+                # After its last request a connection is closed by the gateway.
+                while await self._ask(reader, writer) and self._keeps:
+                    pass
             finally:
                 writer.close()
 
-    async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Be refused; False: the connection serves no more."""
         writer.write(self._request)
         said = await reader.readuntil(b"\r\n\r\n")
         assert said.startswith(b"HTTP/1.1 529")
         length = int(said.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
         await reader.readexactly(length)
         self.refused += 1
+        return b"\r\nconnection: close\r\n" not in said
