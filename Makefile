@@ -6,7 +6,7 @@ JOBS ?= 2
 ARGS ?=
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check format services bench bench-check soak docs prices lock clean
+.PHONY: help setup serve test check format services bench bench-check kills fuzz soak docs prices lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | expand -t 14
@@ -36,6 +36,12 @@ bench: setup ## what a request, an event, a stream costs, beside nginx in the sa
 
 bench-check: setup ## a short bench that fails where a ratio to nginx is a quarter worse than in bench/baseline.json
 	$(BIN)/python -m bench.check $(ARGS)
+
+kills: setup ## kill -9 at random under load, and whether anything is lost; ARGS='--kills 10'
+	$(BIN)/python -m bench.kills $(ARGS)
+
+fuzz: setup ## every parser for a while; ARGS='--target sse --seconds 600'
+	$(BIN)/python -m tests.fuzz.run --target all $(ARGS)
 
 soak: setup ## an hour of moderate load, and whether anything grows; ARGS='--minutes 5'
 	$(BIN)/python -m bench.soak $(ARGS)

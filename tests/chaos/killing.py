@@ -25,7 +25,7 @@ from tests.relay.wire_client import PATIENCE_S, Client
 CREDENTIAL = {"UPSTREAM_CREDENTIAL": "dummy-upstream-credential", "CLEARWAY_LOG__LEVEL": "warning"}
 NOTED_EVERY_S = 5.0
 """How old the last note of a running stream may be."""
-COMMIT_S = 0.5
+COMMIT_S = 1.0
 """What a commit may take, on a machine that has other things to do."""
 PLAIN = Plan(tokens=40, gap_s=0.01, stream=False)
 SHORT = Plan(tokens=20, gap_s=0.01, stream=True)
