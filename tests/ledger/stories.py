@@ -114,13 +114,24 @@ class Story:
         return (self.admission, self.start, self.progress, self.end, self.settlement)
 
 
+_writers: dict[str, BatchWriter] = {}
+
+
+def _writer_of(store: Store) -> BatchWriter:
+    """Made once for each kind of database, as in a gateway: building its statements takes longer than running them."""
+    dialect = store.database.dialect
+    if dialect.name not in _writers:
+        _writers[dialect.name] = BatchWriter(dialect)
+    return _writers[dialect.name]
+
+
 def keep(store: Store, *records: Record) -> None:
     """Write records as one batch."""
     changes: Changes = {}
     for record in records:
         fold(changes, record)
     with store.database.driving() as cursor:
-        BatchWriter(store.database.dialect).apply(cursor, changes)
+        _writer_of(store).apply(cursor, changes)
 
 
 def keep_stories(store: Store, stories: Sequence[Story]) -> None:

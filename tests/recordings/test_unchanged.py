@@ -22,6 +22,7 @@ from tests.recordings.checks import EXCHANGE, Passed, check_fold, check_row, set
 from tests.recordings.conftest import Collection
 from tests.recordings.far import Came, Far
 from tests.recordings.recorded import SEVERAL, Recorded
+from tests.relay.stage import NO_COOL_DOWN
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -152,7 +153,7 @@ def test_passed_through(collection: Collection, start_gateway: Start, record_pro
 def test_paid_by_gateway(collection: Collection, start_gateway: Start, record_property: Record) -> None:
     """With a key, all but the credential goes on as it came; back comes all but the account and its refusals."""
     far = collection.start()
-    gateway = start_gateway(anthropic(far.url), environment={"UPSTREAM_CREDENTIAL": _OWN_CREDENTIAL})
+    gateway = start_gateway(NO_COOL_DOWN + anthropic(far.url), environment={"UPSTREAM_CREDENTIAL": _OWN_CREDENTIAL})
     key = ("x-api-key", gateway.new_key("team"))
     everything = [ask_for(one, place, key) for place, one in enumerate(collection.recorded)]
     asked, denied, probes = _split(everything)
