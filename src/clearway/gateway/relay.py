@@ -63,6 +63,15 @@ class Relay:
                 (nothing has been sent to the client).
             UpstreamError: It failed; the sink says whether the head was sent.
         """
+        self._prepare(reply)
+        try:
+            await self._pump(reply)
+        finally:
+            if self._beat is not None:
+                self._beat.stop()
+
+    def _prepare(self, reply: Reply) -> None:
+        """Look at the head and pass it on. Apart, so that nothing of it is held while the body runs."""
         attempt = self._attempt
         # Of a name that stands there twice the first counts.
         fields = dict(reply.headers[::-1])
@@ -81,11 +90,6 @@ class Relay:
         is_open = b"content-length" not in fields and self._inflater is None
         beats = is_open and isinstance(attempt.watch, StreamWatch)
         self._beat = _Heartbeat(attempt, self._sink, self._heartbeat_s) if beats else None
-        try:
-            await self._pump(reply)
-        finally:
-            if self._beat is not None:
-                self._beat.stop()
 
     def _refused(self, status: int) -> UpstreamRefusedUs:
         name = self._attempt.target.upstream.name
