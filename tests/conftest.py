@@ -1,5 +1,6 @@
 """What every suite shares. Fixtures of one suite live in its own conftest."""
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,6 +11,12 @@ from tests.fake_upstream import FakeUpstream, Script
 from tests.gateway_process import GatewayProcess
 
 RECORDINGS = Path(__file__).parents[2] / "shared" / "recordings"
+
+
+def pytest_configure() -> None:
+    """A shell that starts the tests in the background has them ignore Ctrl-C, and all that they start, too."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -113,8 +113,6 @@ class Arena:
         """The credential of a client who pays, or for whom the gateway does."""
         if payer == "client":
             return OWN_CREDENTIAL
-        if not self._key:
-            self._key = self.books.new_key(KeySpec(name="arena"))
         return ("x-api-key", self._key)
 
     def client(self) -> Client:
@@ -141,6 +139,7 @@ class Arena:
     def __enter__(self) -> Self:
         self._stack.enter_context(self.upstream)
         self._stack.enter_context(self.gateway)
+        self._key = self.books.new_key(KeySpec(name="arena"))
         return self
 
     def __exit__(
