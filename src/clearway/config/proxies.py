@@ -19,6 +19,7 @@ import msgspec
 from clearway.config.check import is_host, is_loopback
 from clearway.config.model import Config, Upstream
 from clearway.config.problems import Problem
+from clearway.config.urls import split_url
 from clearway.core.secret import Secret
 
 DIRECT = "none"
@@ -55,14 +56,7 @@ class Proxy(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             ValueError: It is not usable; the text says why, without the URL.
         """
-        if any(character <= " " or character == "\x7f" for character in url):
-            raise ValueError("holds white space or control characters")
-        try:
-            parts = urlsplit(url)
-            port = parts.port
-        except ValueError:
-            # Not chained: the text of urlsplit's error can repeat user-info.
-            raise ValueError("is not a valid URL") from None
+        parts = split_url(url)
         if parts.scheme.startswith("socks"):
             raise ValueError("is a SOCKS proxy, which is not supported: only HTTP proxies are")
         if parts.scheme not in _PORTS:
@@ -72,8 +66,7 @@ class Proxy(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError("names no host")
         if parts.path not in {"", "/"} or "?" in url or "#" in url:
             raise ValueError("must hold nothing after host and port")
-        if port is None:
-            port = _PORTS[parts.scheme]
+        port = _PORTS[parts.scheme] if parts.port is None else parts.port
         if not 0 < port <= _LARGEST_PORT:
             raise ValueError("has a port that is not from 1 to 65535")
         return cls(host=host, port=port, tls=parts.scheme == "https", credentials=_credentials(parts))

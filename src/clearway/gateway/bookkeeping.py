@@ -230,17 +230,11 @@ class Exchange:
             last.end(outcome, error)
             before_us = int((last.started - self._started) * 1_000_000)
             seen = last.measured
-            measure = Measure(
+            measure = msgspec.structs.replace(
+                seen,
                 status=seen.status if status is None else status,
                 error_type=seen.error_type if error is None else error_type(error),
                 error_code=None if error is None else error.code,
-                response_model=seen.response_model,
-                response_id=seen.response_id,
-                upstream_request_id=seen.upstream_request_id,
-                stop_reason=seen.stop_reason,
-                response_bytes=seen.response_bytes,
-                usage=seen.usage,
-                cost=seen.cost,
                 first_byte_us=None if seen.first_byte_us is None else before_us + seen.first_byte_us,
                 first_token_us=None if seen.first_token_us is None else before_us + seen.first_token_us,
                 total_us=total_us,

@@ -6,8 +6,9 @@ response headers of the real API as recorded (read 2026-11-21).
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Mapping
 
+from clearway.core.remembered import Remembered
 from clearway.upstreams.protocol import Headers
 
 _HOP = frozenset(
@@ -51,21 +52,6 @@ _DOORS_OWN = (b"access-control-", b"x-clearway-")
 _NEVER, _CREDENTIAL, _CODING, _NOTABLE, _FORWARDED = 1, 2, 4, 8, 16
 _NOTED = frozenset({b"connection", b"content-encoding", b"x-clearway-key", b"user-agent", b"x-client-request-id"})
 _NOTED_PREFIX = b"x-claude-code-"
-_REMEMBERED, _LONGEST_NAME = 1000, 64
-
-
-class _Kinds(dict[bytes, int]):
-    """The kind of each name; those seen before are remembered, within bounds."""
-
-    def __init__(self, judge: Callable[[bytes], int]) -> None:
-        super().__init__()
-        self._judge = judge
-
-    def __missing__(self, name: bytes) -> int:
-        kind = self._judge(name)
-        if len(self) < _REMEMBERED and len(name) <= _LONGEST_NAME:
-            self[name] = kind
-        return kind
 
 
 def _asked(name: bytes) -> int:
@@ -89,7 +75,7 @@ def _answered(name: bytes) -> int:
     return _CREDENTIAL if name in _ACCOUNT or name.startswith(_ACCOUNT_PREFIXES) else 0
 
 
-_ASKED, _ANSWERED = _Kinds(_asked), _Kinds(_answered)
+_ASKED, _ANSWERED = Remembered(_asked), Remembered(_answered)
 
 
 def notable(headers: Headers) -> Headers:
@@ -162,6 +148,17 @@ def returned(headers: Headers, *, everything: bool) -> list[tuple[bytes, bytes]]
     kinds, named = _ANSWERED, _named_by_connection(headers)
     dropped = _NEVER if everything else _NEVER | _CREDENTIAL
     return [field for field in headers if not kinds[field[0]] & dropped and field[0] not in named]
+
+
+def by_name(headers: Headers) -> dict[bytes, bytes]:
+    """The values by name; of a name that stands there twice the first counts."""
+    return dict(headers[::-1])
+
+
+def request_id(fields: Mapping[bytes, bytes]) -> str | None:
+    """What the upstream calls the request, from the fields of its answer."""
+    value = fields.get(b"request-id") or fields.get(b"x-request-id")
+    return None if value is None else value.decode("latin-1")
 
 
 def first(headers: Headers, name: bytes) -> str | None:

@@ -15,7 +15,7 @@ from clearway.core.errors import GatewayError, LimitExceeded, UpstreamError, Ups
 from clearway.core.exchange import Endpoint, Outcome
 from clearway.gateway.bookkeeping import Attempt, Exchange
 from clearway.gateway.call import Sink
-from clearway.gateway.headers import returned
+from clearway.gateway.headers import by_name, request_id, returned
 from clearway.upstreams.protocol import Headers, Pour, Reply
 from clearway.wire.encoding import Inflater
 from clearway.wire.messages.watch import BODY_LIMIT, PING, BodyWatch, NoWatch, StreamWatch, Watch
@@ -73,10 +73,8 @@ class Relay:
     def _prepare(self, reply: Reply) -> None:
         """Look at the head and pass it on. Apart, so that nothing of it is held while the body runs."""
         attempt = self._attempt
-        # Of a name that stands there twice the first counts.
-        fields = dict(reply.headers[::-1])
-        request_id = fields.get(b"request-id") or fields.get(b"x-request-id")
-        attempt.saw_head(reply.status, None if request_id is None else request_id.decode("latin-1"))
+        fields = by_name(reply.headers)
+        attempt.saw_head(reply.status, request_id(fields))
         pays = attempt.target.upstream.pays
         if pays == "gateway" and reply.status in OWN_CREDENTIAL_REFUSED:
             raise self._refused(reply.status)
@@ -121,11 +119,10 @@ class Relay:
                     await self._go_on()
                     continue
                 chunk = await reply.read()
-                self._look(chunk)
                 if reply.ended:
+                    self._look(chunk)
                     last = chunk
-                elif chunk:
-                    self._held = chunk
+                elif chunk and not self._pass(chunk):
                     await self._go_on()
         except UpstreamProtocolError:
             if self._exchange.settled:
@@ -157,27 +154,26 @@ class Relay:
         if self._attempt.watch.whole and not self._exchange.settled:
             self._held = chunk
             return False
-        self._sink.write(chunk)
-        if self._beat is not None:
-            self._beat.wrote()
+        self._write(chunk)
         return not self._sink.is_slow
 
     async def _go_on(self) -> None:
-        """Do what cannot be done while a piece is passed: wait."""
+        """Do what cannot be done while a piece is passed: fail, or wait."""
         if self._failure is not None:
             raise self._failure
-        sink, beat = self._sink, self._beat
         chunk, self._held = self._held, None
         if chunk is not None:
-            if self._attempt.watch.whole and not self._exchange.settled:
-                if beat is not None:
-                    beat.is_held = True
-                await self._settle()
-            sink.write(chunk)
-            if beat is not None:
-                beat.wrote()
-        if sink.is_slow:
-            await sink.drain()
+            if self._beat is not None:
+                self._beat.is_held = True
+            await self._settle()
+            self._write(chunk)
+        if self._sink.is_slow:
+            await self._sink.drain()
+
+    def _write(self, chunk: bytes) -> None:
+        self._sink.write(chunk)
+        if self._beat is not None:
+            self._beat.wrote()
 
     def _look(self, chunk: bytes) -> None:
         attempt = self._attempt

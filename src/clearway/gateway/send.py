@@ -18,7 +18,7 @@ from clearway.gateway.authenticate import Caller
 from clearway.gateway.bookkeeping import Attempt
 from clearway.gateway.cooling import Cooling
 from clearway.gateway.decode import Asked
-from clearway.gateway.headers import first, outbound
+from clearway.gateway.headers import by_name, outbound, request_id
 from clearway.gateway.held import Held
 from clearway.gateway.relay import Relay, outcome_of, watch_for
 from clearway.gateway.route import OWN_ENDPOINTS, Target
@@ -173,8 +173,9 @@ class Sender:
         answer = Held(reply)
         if not await answer.read_ahead():
             return answer
-        attempt.saw_head(reply.status, first(reply.headers, b"request-id") or first(reply.headers, b"x-request-id"))
-        attempt.watch = watch_for(attempt.exchange.admission.endpoint, dict(reply.headers[::-1]).get(b"content-type"))
+        fields = by_name(reply.headers)
+        attempt.saw_head(reply.status, request_id(fields))
+        attempt.watch = watch_for(attempt.exchange.admission.endpoint, fields.get(b"content-type"))
         attempt.response_bytes = len(answer.body)
         attempt.saw(answer.body)
         attempt.end("upstream_error")

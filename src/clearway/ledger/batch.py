@@ -75,27 +75,28 @@ def fold(changes: Changes, record: Record) -> None:
     _FOLDS[type(record)](changes, record)
 
 
-def _fold_admission(changes: Changes, record: Admission) -> None:
-    change = changes.get(record.id)
+def _change(changes: Changes, exchange_id: str) -> Change:
+    change = changes.get(exchange_id)
     if change is None:
-        change = changes[record.id] = Change()
+        change = changes[exchange_id] = Change()
+    return change
+
+
+def _fold_admission(changes: Changes, record: Admission) -> None:
+    change = _change(changes, record.id)
     change.admission = change.admission or record
 
 
 def _fold_settlement(changes: Changes, record: Settlement) -> None:
-    change = changes.get(record.exchange_id)
-    if change is None:
-        change = changes[record.exchange_id] = Change()
+    change = _change(changes, record.exchange_id)
     change.settlement = change.settlement or record
 
 
 def _attempt(changes: Changes, record: AttemptStart | Progress | AttemptEnd) -> AttemptChange:
-    change = changes.get(record.exchange_id)
-    if change is None:
-        change = changes[record.exchange_id] = Change()
-    attempt = change.attempts.get(record.number)
+    tries = _change(changes, record.exchange_id).attempts
+    attempt = tries.get(record.number)
     if attempt is None:
-        attempt = change.attempts[record.number] = AttemptChange()
+        attempt = tries[record.number] = AttemptChange()
     return attempt
 
 

@@ -8,6 +8,8 @@ Used by ledger/batch, ledger/instances and observe/feed.
 """
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import attrgetter, or_
 
 import msgspec
 
@@ -26,7 +28,7 @@ _NUMBER_MAX = 10**15
 over thousands of such rows still fit 64 bits."""
 _SURELY_FITS = (1 << 49) - 1
 
-ADMITTED = (
+_ADMISSION_TEXTS = (
     "id",
     "instance_id",
     "method",
@@ -40,28 +42,18 @@ ADMITTED = (
     "client_version",
     "client_request_id",
     "request_model",
-    "admitted_us",
-    "wire",
-    "endpoint",
-    "client_credential",
-    "stream",
-    "request_bytes",
 )
-"""The columns of `admission_row`."""
-STARTED = ("exchange_id", "upstream", "kind", "model", "number", "started_us")
-"""The columns of `start_row`."""
-MEASURED = (
+_ADMISSION_FACTS = ("admitted_us", "wire", "endpoint", "client_credential", "stream")
+_START_TEXTS = ("exchange_id", "upstream", "kind", "model")
+_MEASURE_TEXTS = (
     "error_type",
     "error_code",
     "response_model",
     "response_id",
     "upstream_request_id",
     "stop_reason",
-    "status",
-    "response_bytes",
-    "first_byte_us",
-    "first_token_us",
-    "total_us",
+)
+_USAGE_COUNTS = (
     "input_tokens",
     "cache_read_tokens",
     "cache_write_5m_tokens",
@@ -70,9 +62,22 @@ MEASURED = (
     "thinking_tokens",
     "web_search_requests",
     "web_fetch_requests",
-    "service_tier",
-    "speed",
-    "inference_geo",
+)
+_USAGE_TEXTS = ("service_tier", "speed", "inference_geo")
+
+ADMITTED = (*_ADMISSION_TEXTS, *_ADMISSION_FACTS, "request_bytes")
+"""The columns of `admission_row`."""
+STARTED = (*_START_TEXTS, "number", "started_us")
+"""The columns of `start_row`."""
+MEASURED = (
+    *_MEASURE_TEXTS,
+    "status",
+    "response_bytes",
+    "first_byte_us",
+    "first_token_us",
+    "total_us",
+    *_USAGE_COUNTS,
+    *_USAGE_TEXTS,
     "iterations",
     "estimated",
     "billing",
@@ -87,7 +92,13 @@ ENDED = (*MEASURED, "ended_us", "outcome", "swept")
 SETTLED = (*ENDED, "upstream", "kind", "attempts")
 """The columns of `settlement_row`."""
 
-_NOTHING_USED: Row = (*(None,) * 12, False)
+# Columns are called what the records call them.
+_admission_texts, _admission_facts = attrgetter(*_ADMISSION_TEXTS), attrgetter(*_ADMISSION_FACTS)
+_start_texts = attrgetter(*_START_TEXTS)
+_measure_texts = attrgetter(*_MEASURE_TEXTS)
+_usage_counts, _usage_texts = attrgetter(*_USAGE_COUNTS), attrgetter(*_USAGE_TEXTS)
+
+_NOTHING_USED: Row = (*(None,) * len((*_USAGE_COUNTS, *_USAGE_TEXTS, "iterations")), False)
 
 
 def text(value: str | None) -> str | None:
@@ -116,63 +127,30 @@ def _texts(values: tuple[str | None, ...]) -> tuple[str | None, ...]:
     return tuple(map(text, values))
 
 
-def _numbers(values: tuple[int, ...], joined: int) -> tuple[int | None, ...]:
-    """The values, given with all of their bits together."""
-    return values if 0 <= joined <= _SURELY_FITS else tuple(map(number, values))
+def _numbers(values: tuple[int, ...]) -> tuple[int | None, ...]:
+    # Likewise: all of their bits together are negative or too large where one of them is.
+    return values if 0 <= reduce(or_, values) <= _SURELY_FITS else tuple(map(number, values))
 
 
 def admission_row(admission: Admission) -> Row:
     """Of an exchange that was just admitted."""
     return (
-        *_texts(
-            (
-                admission.id,
-                admission.instance_id,
-                admission.method,
-                admission.path,
-                admission.key_id,
-                admission.run_id,
-                admission.session_id,
-                admission.agent_id,
-                admission.parent_agent_id,
-                admission.client_name,
-                admission.client_version,
-                admission.client_request_id,
-                admission.request_model,
-            )
-        ),
-        admission.admitted_us,
-        admission.wire,
-        admission.endpoint,
-        admission.client_credential,
-        admission.stream,
+        *_texts(_admission_texts(admission)),
+        *_admission_facts(admission),
         number(admission.request_bytes),
     )
 
 
 def start_row(start: AttemptStart) -> Row:
     """Of an attempt that has just begun."""
-    return (
-        *_texts((start.exchange_id, start.upstream, start.kind, start.model)),
-        start.number,
-        start.started_us,
-    )
+    return (*_texts(_start_texts(start)), start.number, start.started_us)
 
 
 def measure_row(measure: Measure) -> Row:
     """What was seen of an answer."""
     usage, cost = measure.usage, measure.cost
     return (
-        *_texts(
-            (
-                measure.error_type,
-                measure.error_code,
-                measure.response_model,
-                measure.response_id,
-                measure.upstream_request_id,
-                measure.stop_reason,
-            )
-        ),
+        *_texts(_measure_texts(measure)),
         measure.status,
         number(measure.response_bytes),
         number(measure.first_byte_us),
@@ -188,20 +166,9 @@ def measure_row(measure: Measure) -> Row:
 
 
 def _usage(usage: Usage) -> Row:
-    counts = (
-        usage.input_tokens,
-        usage.cache_read_tokens,
-        usage.cache_write_5m_tokens,
-        usage.cache_write_1h_tokens,
-        usage.output_tokens,
-        usage.thinking_tokens,
-        usage.web_search_requests,
-        usage.web_fetch_requests,
-    )
-    joined = counts[0] | counts[1] | counts[2] | counts[3] | counts[4] | counts[5] | counts[6] | counts[7]
     return (
-        *_numbers(counts, joined),
-        *_texts((usage.service_tier, usage.speed, usage.inference_geo)),
+        *_numbers(_usage_counts(usage)),
+        *_texts(_usage_texts(usage)),
         _json(usage.iterations) if usage.iterations else None,
         usage.estimated,
     )

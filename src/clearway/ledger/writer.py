@@ -34,8 +34,6 @@ _PATIENCE_S = 2.0
 """How long `committed` waits at most: a client waits with it."""
 _COLLECT_S = 0.005
 """A record waits at most so long to be handed over."""
-_GATHER_S = 0.005
-"""The same under load, where somebody waits for it."""
 _FEW = 2
 """Exchanges in the batch before: more are load."""
 
@@ -148,13 +146,12 @@ class Writer:
         """
         if self._thread is None:
             raise LedgerUnavailable("the ledger is closed", retry_after_s=5)
-        if len(self._changes) + self._in_hand_size >= self._capacity:
+        if self.waiting >= self._capacity:
             raise Overloaded("too many exchanges wait to be recorded", retry_after_s=1)
         self._open[admission.id] = _Open(admission)
         place = self._put(admission)
-        if self._last_size <= _FEW and not self._in_hand:
-            # Little happens: at once, so that it is durable before the upstream has answered.
-            self._hand_over_in(0.0)
+        # So that it is durable before the upstream has answered.
+        self._hurry()
         return place
 
     def begin(self, start: AttemptStart) -> None:
@@ -204,8 +201,7 @@ class Writer:
         heapq.heappush(self._waiters, (place, next(self._serial), waiter))
         if not self._is_hurried:
             self._is_hurried = True
-            if not self._in_hand:
-                self._hurry()
+            self._hurry()
         # A plain timer: once for every exchange, `asyncio.timeout` costs four times as much.
         timer = loop.call_later(timeout_s, _give_up, waiter)
         try:
@@ -214,7 +210,9 @@ class Writer:
             timer.cancel()
 
     def _hurry(self) -> None:
-        self._hand_over_in(_GATHER_S if self._last_size > _FEW else 0.0)
+        """Where little happens, do not wait for more. Under load the time that runs already decides."""
+        if self._last_size <= _FEW and not self._in_hand:
+            self._hand_over_in(0.0)
 
     def _hand_over_in(self, wait_s: float) -> None:
         if self._timer is not None:
@@ -250,12 +248,11 @@ class Writer:
             waiter = heapq.heappop(self._waiters)[2]
             if not waiter.done():
                 waiter.set_result(True)
-        if self._in_hand or not (self._changes or self._waiters):
+        if self._in_hand or not self._changes:
             return
+        self._hand_over_in(_COLLECT_S)
         if self._is_hurried:
             self._hurry()
-        else:
-            self._hand_over_in(_COLLECT_S)
 
 
 def _give_up(waiter: "asyncio.Future[bool]") -> None:

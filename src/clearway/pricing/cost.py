@@ -40,11 +40,6 @@ def cost(usage: Usage, model: str | None, *, at_us: int, billing: Billing, price
         billing: Who is charged; passed on, it changes no number.
         prices: The list to price by.
     """
-    if not usage.iterations and not usage.web_search_requests:
-        # Nearly always: one model run and nothing else.
-        scaled = _run(usage, prices.find(model, at_us) if model else None, usage)
-        nano = None if scaled is None else (scaled + _SCALE // 2) // _SCALE
-        return Cost(nano=nano, price_version=prices.version, billing=billing)
     sum_scaled = 0
     for part in _parts(usage, model, at_us, prices):
         if part is None:

@@ -14,6 +14,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
 
 from clearway.core.errors import BadRequest, GatewayError
+from clearway.gateway.headers import first
 from clearway.server.body import BodyRoom
 from clearway.server.guard import EXTENSION, Guard
 from clearway.server.hosts import Hosts
@@ -123,7 +124,7 @@ class App:
 
 def _cors_fields(cors: CORSMiddleware, headers: Headers) -> Headers:
     """What an answer must say so that a page of a configured origin may read it."""
-    origin = next((value.decode("latin-1") for name, value in headers if name == b"origin"), None)
+    origin = first(headers, b"origin")
     if origin is None:
         return ()
     fields = MutableHeaders(raw=[])

@@ -187,7 +187,7 @@ class Guard(HttpToolsProtocol):
         turn, task = self._served, self._task
         self._served = self._task = None
         if turn is not None and task is not None:
-            turn.gone = turn.disconnected = True
+            turn.disconnected = True
             task.cancel()
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:  # noqa: ANN401  # uvicorn's own signature

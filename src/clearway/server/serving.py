@@ -13,8 +13,6 @@ import uvicorn
 from clearway.server.app import Asgi
 from clearway.server.guard import Guard
 
-_KEEP_ALIVE_S = 75
-
 
 class _Server(uvicorn.Server):
     """uvicorn's, with our own handling of signals, and events to wait for."""
@@ -83,7 +81,6 @@ class Serving:
                 server_header=False,
                 date_header=False,
                 proxy_headers=False,
-                timeout_keep_alive=_KEEP_ALIVE_S,
                 timeout_graceful_shutdown=max(1, int(drain_s)),
                 backlog=4096,
             )

@@ -14,16 +14,18 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from clearway.core.exchange import Endpoint, Wire
 from clearway.gateway.call import Call, Sink
+from clearway.gateway.headers import first
 from clearway.server.body import BodyRoom, HeldBody, Tap
 from clearway.server.paths import Place
 from clearway.upstreams.protocol import Headers
+from clearway.wire.lines import join_lines
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LAST_CHUNK = b"0\r\n\r\n"
 _BODILESS = frozenset({204, 304})
 # Above this, three buffers are cheaper than a copy.
 _JOINED = 16 * 1024
-_CONTROLS = bytes(code for code in range(32) if code != ord("\t")) + b"\x7f"
+_STATUS_LINE = {status: line.removesuffix(b"\r\n") for status, line in STATUS_LINE.items()}
 
 
 class Flow(Tap, Protocol):
@@ -121,7 +123,6 @@ class Turn:
         "_walker",
         "disconnected",
         "endpoint",
-        "gone",
         "headers",
         "held",
         "keep_alive",
@@ -154,7 +155,6 @@ class Turn:
         self._is_chunked = False
         self._left: int | None = None
         self.started = False
-        self.gone = False
         self.disconnected = False
         self.response_complete = False
 
@@ -165,8 +165,13 @@ class Turn:
 
     @property
     def response_started(self) -> bool:
-        """The same, as uvicorn calls it."""
+        """As uvicorn calls `started`."""
         return self.started
+
+    @property
+    def gone(self) -> bool:
+        """As the walk calls `disconnected`."""
+        return self.disconnected
 
     async def run(self) -> None:
         """Answer."""
@@ -174,11 +179,11 @@ class Turn:
             await self._walker.serve(self, self)
         except asyncio.CancelledError:
             # The client left, or the time to drain is over: this task ends here.
-            if not self.gone:
+            if not self.disconnected:
                 self.cut()
         finally:
             self.held.release()
-            if not self.response_complete and not self.gone:
+            if not self.response_complete and not self.disconnected:
                 self.cut()
 
     # The walk's call.
@@ -212,35 +217,29 @@ class Turn:
 
     def start(self, status: int, headers: Headers) -> None:
         """Send the head."""
-        if self._extra:
-            headers = [*headers, *self._extra]
-        length = next((value for name, value in headers if name == b"content-length"), None)
         if status in _BODILESS:
             headers = [field for field in headers if field[0] != b"content-length"]
-        elif length is not None:
-            self._left = int(length)
-        text = b"\r\n".join([b": ".join(field) for field in headers])
-        # One pass in C: nothing but our own line ends may be among the control characters.
-        if len(text) - len(text.translate(None, _CONTROLS)) != 2 * max(0, len(headers) - 1):
-            raise ValueError("a header field of the answer holds control characters")
-        lines = [STATUS_LINE[status], text, b"\r\n" if headers else b""]
-        framed = self.method == "HEAD" or length is not None
+        lines = [_STATUS_LINE[status], *[b": ".join(field) for field in (*headers, *self._extra)]]
+        length = first(headers, b"content-length")
         if status in _BODILESS or self.method == "HEAD":
             self._left = 0
-        elif not framed:
-            if self._chunks:
-                self._is_chunked = True
-                lines.append(b"transfer-encoding: chunked\r\n")
-            else:
-                self.keep_alive = False
-        lines.append(b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
+        elif length is not None:
+            self._left = int(length)
+        elif self._chunks:
+            self._is_chunked = True
+            lines.append(b"transfer-encoding: chunked")
+        else:
+            self.keep_alive = False
+        if not self.keep_alive:
+            lines.append(b"connection: close")
+        head = join_lines(lines)
         self.started = True
-        if not self.gone:
-            self._transport.write(b"".join(lines))
+        if not self.disconnected:
+            self._transport.write(head)
 
     def write(self, data: bytes) -> None:
         """Send a piece, at once."""
-        if self.gone or not data:
+        if self.disconnected or not data:
             return
         if self._is_chunked:
             size = len(data)
@@ -257,7 +256,7 @@ class Turn:
 
     def finish(self, data: bytes = b"") -> None:
         """Send the last piece and end the answer properly."""
-        if self.gone:
+        if self.disconnected:
             return
         if self._is_chunked and 0 < len(data) <= _JOINED:
             self._transport.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data))
@@ -276,5 +275,5 @@ class Turn:
 
     def cut(self) -> None:
         """End the connection without a proper end: what was sent is not whole."""
-        self.gone = self.disconnected = True
+        self.disconnected = True
         self._connection.cut()

@@ -74,6 +74,8 @@ callback, for as long as the taker returns True. The taker must not raise.
 Back-pressure is as with `read`: what nobody takes waits, within bounds.
 False: the taker said so. True: only the end is left, for `read` to hand out.
 It raises as `Reply.read` does.
+
+A reply may also know `is_whole`: its last byte has come, so that `read` need not wait.
 """
 
 

@@ -7,9 +7,11 @@ Used by compose (from the settings) and by `client`.
 
 import ipaddress
 import re
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult
 
 import msgspec
+
+from clearway.config.urls import split_url
 
 _PORTS = {"http": 80, "https": 443}
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*")
@@ -40,22 +42,17 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             ValueError: It is not usable; the text says why, without the URL.
         """
-        if any(character <= " " or character == "\x7f" for character in base_url):
-            raise ValueError("base_url holds white space or control characters")
         try:
-            parts = urlsplit(base_url)
-            port = parts.port
-        except ValueError:
-            # Not chained: the text of urlsplit's error can repeat user-info.
-            raise ValueError("base_url is not a valid URL") from None
+            parts = split_url(base_url)
+        except ValueError as error:
+            raise ValueError(f"base_url {error}") from None
         if parts.scheme not in _PORTS:
             raise ValueError("base_url must begin with https:// or http://")
         if "@" in parts.netloc:
             raise ValueError("base_url must not hold a user name or password")
         if "?" in base_url or "#" in base_url:
             raise ValueError("base_url must not hold a query or a fragment")
-        if port is None:
-            port = _PORTS[parts.scheme]
+        port = _PORTS[parts.scheme] if parts.port is None else parts.port
         if not 0 < port <= _LARGEST_PORT:
             raise ValueError("the port in base_url must be from 1 to 65535")
         return cls(host=_host(parts), port=port, tls=parts.scheme == "https", prefix=_prefix(parts.path))

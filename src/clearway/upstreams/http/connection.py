@@ -143,10 +143,7 @@ class Connection(asyncio.Protocol):
             raise RuntimeError("the exchange is over")
         while True:
             if answer.size:
-                taken = answer.take()
-                if self._watch.is_paused:
-                    self._resume_reading()
-                return taken
+                return self._take(answer)
             if answer.complete:
                 return b""
             await self._wait()
@@ -160,10 +157,7 @@ class Connection(asyncio.Protocol):
         try:
             while not answer.complete:
                 if answer.size:
-                    taken = answer.take()
-                    if self._watch.is_paused:
-                        self._resume_reading()
-                    if not into(taken):
+                    if not into(self._take(answer)):
                         return False
                 else:
                     await self._wait()
@@ -288,6 +282,12 @@ class Connection(asyncio.Protocol):
             self._waiter = None
             if not waiter.done():
                 waiter.set_result(None)
+
+    def _take(self, answer: Answer) -> bytes:
+        taken = answer.take()
+        if self._watch.is_paused:
+            self._resume_reading()
+        return taken
 
     def _resume_reading(self) -> None:
         self._watch.is_paused = False

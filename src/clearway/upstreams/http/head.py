@@ -9,7 +9,9 @@ Used by `client`.
 
 import re
 
+from clearway.core.remembered import Remembered
 from clearway.upstreams.protocol import Request
+from clearway.wire.lines import join_lines
 
 # Methods that have no meaning for a body: without one, no content-length is sent.
 # Source: RFC 9110, section 8.6.
@@ -19,9 +21,7 @@ _BODILESS = frozenset({b"GET", b"HEAD", b"DELETE", b"OPTIONS", b"TRACE"})
 _OURS = frozenset({b"host", b"content-length", b"transfer-encoding", b"connection", b"upgrade"})
 
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_REMEMBERED, _LONGEST_NAME = 1000, 64
-_CONTROLS = bytes(code for code in range(32) if code != ord("\t")) + b"\x7f"
-_CONTROLS_AND_BLANKS = _CONTROLS + b"\t "
+_CONTROLS_AND_BLANKS = bytes(range(33)) + b"\x7f"
 
 
 def write_head(request: Request, *, host: bytes, prefix: bytes) -> bytes:
@@ -39,7 +39,7 @@ def write_head(request: Request, *, host: bytes, prefix: bytes) -> bytes:
     method, target = request.method, request.target
     if not _TOKEN.fullmatch(method) or method == b"CONNECT":
         raise ValueError("the method of the request cannot be sent")
-    if not target.startswith(b"/") or _holds(target, _CONTROLS_AND_BLANKS):
+    if not target.startswith(b"/") or len(target.translate(None, _CONTROLS_AND_BLANKS)) != len(target):
         raise ValueError("the target of the request must begin with '/' and hold no blanks or control characters")
     fields = request.headers
     for name, _ in fields:
@@ -50,11 +50,7 @@ def write_head(request: Request, *, host: bytes, prefix: bytes) -> bytes:
     size = body_size(request.body)
     if size or method not in _BODILESS:
         lines.append(b"content-length: %d" % size)
-    head = b"\r\n".join(lines)
-    # One pass in C: nothing but our own line ends may be among the control characters.
-    if len(head) - len(head.translate(None, _CONTROLS)) != 2 * (len(lines) - 1):
-        raise ValueError("the value of a header holds control characters")
-    return head + b"\r\n\r\n"
+    return join_lines(lines)
 
 
 def body_size(body: bytes | bytearray | memoryview) -> int:
@@ -62,19 +58,8 @@ def body_size(body: bytes | bytearray | memoryview) -> int:
     return body.nbytes if isinstance(body, memoryview) else len(body)
 
 
-def _holds(text: bytes, forbidden: bytes) -> bool:
-    # One pass in C: a regular expression takes ten times as long.
-    return len(text.translate(None, forbidden)) != len(text)
+def _may_send(name: bytes) -> bool:
+    return _TOKEN.fullmatch(name) is not None and name.lower() not in _OURS
 
 
-class _Sendable(dict[bytes, bool]):
-    """Whether each name may be sent; those seen before are remembered, within bounds."""
-
-    def __missing__(self, name: bytes) -> bool:
-        may = _TOKEN.fullmatch(name) is not None and name.lower() not in _OURS
-        if len(self) < _REMEMBERED and len(name) <= _LONGEST_NAME:
-            self[name] = may
-        return may
-
-
-_MAY_SEND = _Sendable()
+_MAY_SEND = Remembered(_may_send)

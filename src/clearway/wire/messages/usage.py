@@ -43,8 +43,10 @@ def read_usage(fields: Fields) -> Usage:
     )
 
 
-_Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 53) - 1)]
-_Word = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+_MOST = 1 << 53  # beyond it a JSON number is no count
+_LONGEST_WORD = 64
+_Count = Annotated[int, msgspec.Meta(ge=0, lt=_MOST)]
+_Word = Annotated[str, msgspec.Meta(min_length=1, max_length=_LONGEST_WORD)]
 
 
 class _Split(msgspec.Struct):
@@ -166,17 +168,11 @@ def _object(fields: Fields, name: str) -> Fields:
     return value if isinstance(value, dict) else {}
 
 
-_MOST = 1 << 53  # beyond it a JSON number is no count
-
-
 def _count(fields: Fields, name: str) -> int:
     value = fields.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return 0
     return int(value) if 0 <= value < _MOST else 0
-
-
-_LONGEST_WORD = 64
 
 
 def _word(fields: Fields, name: str) -> str | None:
