@@ -4,7 +4,7 @@ HTTP over a unix socket (0600) in the data directory; file modes are its
 authentication. `POST /rpc/<method>` calls one method of the ledger with a JSON
 object of arguments, `GET /status` tells about the process, `GET /feed` streams
 updates as lines of JSON until the reader leaves, `GET /hold` stays open for as long
-as somebody (`clearway run`) needs this gateway.
+as somebody (`clearway run`) needs this gateway. Imported when it is first asked something.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from clearway.ledger.protocol import Ledger, LedgerError
 from clearway.observe.protocol import Status, Subscriptions
+from clearway.server.holders import BEAT_S, Holders
 
 METHODS = (
     "create_key",
@@ -31,7 +32,6 @@ METHODS = (
     "exchanges",
     "exchange",
 )
-_FEED_BEAT_S = 5.0
 _MAX_ARGUMENTS = 1_000_000
 
 
@@ -52,26 +52,6 @@ class _Method:
             raise LedgerError(f"unknown argument {min(unknown)!r}")
         arguments = {name: msgspec.json.decode(value, type=self._types[name]) for name, value in raw.items()}
         return msgspec.json.encode({"result": self._call(**arguments)})
-
-
-class Holders:
-    """Who needs this gateway to stay."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.had_any = False
-
-    async def lines(self) -> AsyncIterator[bytes]:
-        """Hold until the reader leaves."""
-        self.count += 1
-        self.had_any = True
-        try:
-            yield b"\n"
-            while True:
-                await asyncio.sleep(_FEED_BEAT_S)
-                yield b"\n"
-        finally:
-            self.count -= 1
 
 
 def control_app(ledger: Ledger, feed: Subscriptions, holders: Holders, status: Callable[[], Status]) -> Starlette:
@@ -124,7 +104,7 @@ async def _lines(feed: Subscriptions) -> AsyncIterator[bytes]:
     with feed.subscribe() as updates:
         yield b"\n"  # the reader knows that it is subscribed
         while True:
-            batch = await updates.next(_FEED_BEAT_S)
+            batch = await updates.next(BEAT_S)
             yield b"".join(msgspec.json.encode(update) + b"\n" for update in batch) or b"\n"
 
 
