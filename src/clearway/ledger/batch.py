@@ -186,19 +186,22 @@ class _Insertion:
         guard: ColumnElement[bool] | None = None,
     ) -> None:
         self._dialect = dialect
+        self._table = table
         self._names = names
-        insert = _insert(dialect, table)
-        if guard is None:
-            self._insert = insert.on_conflict_do_nothing()
-        else:
-            changed = {name: insert.excluded[name] for name in closing}
-            key = list(table.primary_key)
-            self._insert = insert.on_conflict_do_update(index_elements=key, set_=changed, where=guard)
+        self._closing = tuple(closing)
+        self._guard = guard
 
     @cached_property
-    def _spoken(self) -> tuple[dict[int, str], Callable[[Row], Row]]:
+    def _statement(self) -> tuple[dict[int, str], Callable[[Row], Row]]:
         """The statement by its number of rows, and the order of a row's values."""
-        text, ordered = _spoken(self._dialect, self._insert, self._names)
+        insert = _insert(self._dialect, self._table)
+        if self._guard is None:
+            insert = insert.on_conflict_do_nothing()
+        else:
+            changed = {name: insert.excluded[name] for name in self._closing}
+            key = list(self._table.primary_key)
+            insert = insert.on_conflict_do_update(index_elements=key, set_=changed, where=self._guard)
+        text, ordered = _spoken(self._dialect, insert, self._names)
         parts = _ONE_ROW.fullmatch(text)
         if parts is None:
             raise TypeError("an INSERT is not written as it was")
@@ -206,7 +209,7 @@ class _Insertion:
 
     def run(self, cursor: DBAPICursor, rows: list[Row]) -> None:
         """Write the rows, as few statements."""
-        texts, ordered = self._spoken
+        texts, ordered = self._statement
         start = 0
         for size in _SIZES:
             while len(rows) - start >= size:
@@ -222,12 +225,12 @@ class _Alteration:
         self._parts = dialect, statement, names
 
     @cached_property
-    def _spoken(self) -> tuple[str, Callable[[Row], Row]]:
+    def _statement(self) -> tuple[str, Callable[[Row], Row]]:
         return _spoken(*self._parts)
 
     def run(self, cursor: DBAPICursor, rows: list[Row]) -> None:
         """Write the changes."""
-        text, ordered = self._spoken
+        text, ordered = self._statement
         cursor.executemany(text, [ordered(row) for row in rows])
 
 
