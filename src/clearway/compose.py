@@ -8,6 +8,7 @@ import contextlib
 import os
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -57,6 +58,9 @@ from clearway.server.serving import Serving
 from clearway.upstreams.registry import Managed, Parts, build
 
 log = structlog.get_logger()
+
+_SOON_S = 2.0
+"""Whoever begins to watch waits so long for a ledger that cannot be written."""
 
 
 class Running(msgspec.Struct, frozen=True, kw_only=True):
@@ -247,7 +251,7 @@ def _door(config: Config, back: _Back, sockets: list[socket.socket], url: str, f
         # Starlette is for what is seldom asked: a start need not wait for it.
         from clearway.server.control import control_app  # noqa: PLC0415  # as above
 
-        return control_app(back.store, feed, holders, status)
+        return control_app(back.store, feed, holders, status, partial(writer.flush, _SOON_S))
 
     room = BodyRoom(
         max_body=config.server.max_body,

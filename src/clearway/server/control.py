@@ -9,7 +9,7 @@ as somebody (`clearway run`) needs this gateway. Imported when it is first asked
 
 import asyncio
 import typing
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import msgspec
 from starlette.applications import Starlette
@@ -54,7 +54,13 @@ class _Method:
         return msgspec.json.encode({"result": self._call(**arguments)})
 
 
-def control_app(ledger: Ledger, feed: Subscriptions, holders: Holders, status: Callable[[], Status]) -> Starlette:
+def control_app(
+    ledger: Ledger,
+    feed: Subscriptions,
+    holders: Holders,
+    status: Callable[[], Status],
+    written: Callable[[], Awaitable[object]],
+) -> Starlette:
     """The application behind the control socket.
 
     Args:
@@ -62,6 +68,7 @@ def control_app(ledger: Ledger, feed: Subscriptions, holders: Holders, status: C
         feed: What to subscribe to.
         holders: Counts those who need the gateway.
         status: Tells about the process.
+        written: Waits until the ledger holds all that has happened, or for as long as that is worth.
     """
     methods = {name: _Method(ledger, name) for name in METHODS}
 
@@ -85,7 +92,7 @@ def control_app(ledger: Ledger, feed: Subscriptions, holders: Holders, status: C
         return _json(msgspec.json.encode(status()))
 
     async def follow(request: Request) -> Response:  # noqa: ARG001
-        return StreamingResponse(_lines(feed), media_type="application/x-ndjson")
+        return StreamingResponse(_lines(feed, written), media_type="application/x-ndjson")
 
     async def hold(request: Request) -> Response:  # noqa: ARG001
         return StreamingResponse(holders.lines(), media_type="application/x-ndjson")
@@ -100,8 +107,10 @@ def control_app(ledger: Ledger, feed: Subscriptions, holders: Holders, status: C
     )
 
 
-async def _lines(feed: Subscriptions) -> AsyncIterator[bytes]:
+async def _lines(feed: Subscriptions, written: Callable[[], Awaitable[object]]) -> AsyncIterator[bytes]:
     with feed.subscribe() as updates:
+        # The reader then lists what it has missed: what was told before it came must be in the ledger.
+        await written()
         yield b"\n"  # the reader knows that it is subscribed
         while True:
             batch = await updates.next(BEAT_S)
