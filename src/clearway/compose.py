@@ -8,6 +8,7 @@ import contextlib
 import os
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -39,10 +40,11 @@ from clearway.observe.logging import ExchangeLog
 from clearway.observe.protocol import Cooling, Status
 from clearway.pricing.cost import cost
 from clearway.pricing.prices import PriceFileError, PriceList
-from clearway.server.app import App
+from clearway.server.app import App, Asgi
 from clearway.server.body import BodyRoom
-from clearway.server.control import Holders, control_app
+from clearway.server.holders import Holders
 from clearway.server.hosts import Hosts
+from clearway.server.late import Late
 from clearway.server.listen import (
     check_bind,
     listen_control,
@@ -56,6 +58,9 @@ from clearway.server.serving import Serving
 from clearway.upstreams.registry import Managed, Parts, build
 
 log = structlog.get_logger()
+
+_SOON_S = 2.0
+"""Whoever begins to watch waits so long for a ledger that cannot be written."""
 
 
 class Running(msgspec.Struct, frozen=True, kw_only=True):
@@ -242,6 +247,12 @@ def _door(config: Config, back: _Back, sockets: list[socket.socket], url: str, f
             ),
         )
 
+    def control() -> Asgi:
+        # Starlette is for what is seldom asked: a start need not wait for it.
+        from clearway.server.control import control_app  # noqa: PLC0415  # as above
+
+        return control_app(back.store, feed, holders, status, partial(writer.flush, _SOON_S))
+
     room = BodyRoom(
         max_body=config.server.max_body,
         max_buffered=config.server.max_buffered,
@@ -253,7 +264,7 @@ def _door(config: Config, back: _Back, sockets: list[socket.socket], url: str, f
         load,
         hosts,
         room,
-        control_app(back.store, feed, holders, status),
+        Late(control),
         lambda: writer.healthy and serving.is_accepting and not load.is_over,
         config.server.cors_origins,
     )

@@ -53,6 +53,17 @@ def owner(socket: str | None) -> OwnerInfo:
     return OwnerInfo(pid=os.getpid(), instance_id="i", version="0", started_us=1, socket=socket)
 
 
+def test_the_log_is_for_people_where_that_is_asked_for(start_gateway: Callable[..., GatewayProcess]) -> None:
+    """Text needs nothing that a start leaves out: each exchange is one line, uncoloured in a file."""
+    gateway = start_gateway(environment={"CLEARWAY_LOG__FORMAT": "text"})
+    ask(gateway, gateway.new_key("a"))
+    gateway.stop()
+    (line,) = gateway.log.splitlines()
+
+    assert ["[info", "]", "exchange_settled"] == line.split()[1:4]
+    assert {"outcome=ok", "status=200", "upstream=sim"} <= set(line.split())
+
+
 def test_the_ledger_across_the_socket(start_gateway: Callable[..., GatewayProcess]) -> None:
     """Each method of the ledger works as on the store itself, refusals included."""
     gateway = start_gateway()

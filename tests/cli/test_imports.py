@@ -7,13 +7,14 @@ are there for development only count as well.
 """
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Desk
 from tests.cli.exchanges import store_with_history
-from tests.gateway_process import SIM, GatewayProcess
+from tests.gateway_process import GatewayProcess, passthrough
 
 LOUD = {"PYTHONPROFILEIMPORTTIME": "1"}
 _LINE = re.compile(r"^import time: +\d+ \| +\d+ \| +(\S+)$", re.MULTILINE)
@@ -21,7 +22,14 @@ NEVER = {"mitmproxy", "genai_prices", "alembic", "mako", "psycopg", "hypothesis"
 """What is done often needs none of these: captures, new prices, another schema, PostgreSQL, drawn help."""
 SERVER = {"starlette", "uvicorn", "uvloop", "httptools"}
 STORE = {"sqlalchemy", "structlog"}
-"""structlog takes `rich` and `asyncio` along."""
+"""structlog takes `rich` and `asyncio` along, Typer pydantic."""
+SERVING = SERVER - {"starlette"} | STORE | {"sqlalchemy.dialects.sqlite", "clearway.upstreams.passthrough"}
+NOT_SERVING = {
+    "starlette": "answers on the control socket, and to pages of other origins",
+    "sqlalchemy.dialects.postgresql": "is for the other store",
+    "clearway.upstreams.replay": "is for gateways that have one",
+    "clearway.upstreams.sim": "is for gateways that have one",
+}.keys()
 
 
 def _imported(said: str) -> set[str]:
@@ -40,11 +48,11 @@ COMMANDS = [
     pytest.param(["--help"], 200, HEAVY | {"rich", "asyncio", "ssl", "pydantic"}, id="help"),
     pytest.param(["lgo"], 310, HEAVY | {"rich", "asyncio", "ssl"}, id="mistyped"),
     pytest.param(["config", "show"], 390, HEAVY | {"asyncio", "ssl"}, id="config"),
-    pytest.param(["serve", "--help"], 400, HEAVY, id="help-of-a-command"),
+    pytest.param(["serve", "--help"], 340, HEAVY, id="help-of-a-command"),
     pytest.param(["env", "claude-code"], 400, HEAVY | {"asyncio"}, id="env"),
-    pytest.param(["log"], 640, NEVER | SERVER, id="log"),
-    pytest.param(["usage", "--json"], 640, NEVER | SERVER, id="usage"),
-    pytest.param(["keys", "list"], 640, NEVER | SERVER, id="keys"),
+    pytest.param(["log"], 615, NEVER | SERVER, id="log"),
+    pytest.param(["usage", "--json"], 615, NEVER | SERVER, id="usage"),
+    pytest.param(["keys", "list"], 615, NEVER | SERVER, id="keys"),
 ]
 
 
@@ -59,16 +67,27 @@ def test_a_command_imports_what_it_needs(desk: Desk, arguments: list[str], budge
     _check(_imported(done.stderr), budget, never)
 
 
-def test_serving_needs_what_it_serves_with(tmp_path: Path) -> None:
-    """A start whose schema is up to date imports no migrations, and little besides server and store."""
-    gateway = GatewayProcess(tmp_path, SIM, environment=LOUD)
-    with gateway:
-        pass
-    first = gateway.log
-    with gateway:
-        pass
-    second = gateway.log.removeprefix(first)
+@pytest.fixture
+def loud_gateway(tmp_path: Path) -> Iterator[GatewayProcess]:
+    """A gateway as most are, on a new data directory, that tells what it imports."""
+    with GatewayProcess(tmp_path, passthrough("http://127.0.0.1:9"), environment=LOUD) as gateway:
+        yield gateway
 
-    # The first start makes the schema, so the search would find the machinery for it.
-    assert "alembic" in _imported(first)
-    _check(_imported(second), 860, NEVER)
+
+def test_serving_needs_what_it_serves_with(loud_gateway: GatewayProcess) -> None:
+    """A start, the first of all included, waits for the server, the store it uses, and little besides."""
+    found = _imported(loud_gateway.log)
+
+    assert set() == SERVING - found
+    _check(found, 740, NEVER | NOT_SERVING)
+
+
+def test_the_rest_is_imported_when_it_is_asked_for(loud_gateway: GatewayProcess) -> None:
+    """What a start leaves out is there for those who need it: the control socket's application for a command."""
+    started = _imported(loud_gateway.log)
+    loud_gateway.cli("keys", "list")
+    found = _imported(loud_gateway.log) - started
+
+    assert {"clearway.server.control", "starlette"} <= found
+    assert found.isdisjoint(NEVER | NOT_SERVING - {"starlette"})
+    assert len(found) <= 50

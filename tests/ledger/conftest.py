@@ -43,6 +43,14 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
 
 
 @pytest.fixture
+def other_place(place: Place, request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """A second empty ledger of the same kind."""
+    if place.url == "sqlite":
+        return Place("sqlite", tmp_path / "other")
+    return new_schema(request.getfixturevalue("server"), tmp_path)
+
+
+@pytest.fixture
 def clock() -> TestClock:
     """Stands still until it is moved."""
     return TestClock()

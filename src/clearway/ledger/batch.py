@@ -11,12 +11,12 @@ takes and keeps. Used by ledger/writer.
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from itertools import chain
 from operator import itemgetter
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import ColumnElement, Dialect, Insert, Table, Update, and_, bindparam, or_, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.sql.compiler import SQLCompiler
 
@@ -35,6 +35,9 @@ from clearway.ledger.rows import (
     start_row,
 )
 from clearway.ledger.schema import attempts, exchanges
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
 
 _Shape = Literal["admit", "admit_settled", "settle", "begin", "begin_seen", "begin_ended", "note", "end"]
 """Rows of one shape have the same columns."""
@@ -124,7 +127,7 @@ _FOLDS: Mapping[type[Record], Callable[[Changes, Any], None]] = {
 
 
 class BatchWriter:
-    """Writes folds to one kind of database; the statements are built once.
+    """Writes folds to one kind of database; each statement is built once, when it is first needed.
 
     Args:
         dialect: Of `Database.dialect`.
@@ -182,25 +185,36 @@ class _Insertion:
         closing: Iterable[str] = (),
         guard: ColumnElement[bool] | None = None,
     ) -> None:
-        insert = (postgresql.insert if dialect.name == "postgresql" else sqlite.insert)(table)
-        if guard is None:
+        self._dialect = dialect
+        self._table = table
+        self._names = names
+        self._closing = tuple(closing)
+        self._guard = guard
+
+    @cached_property
+    def _statement(self) -> tuple[dict[int, str], Callable[[Row], Row]]:
+        """The statement by its number of rows, and the order of a row's values."""
+        insert = _insert(self._dialect, self._table)
+        if self._guard is None:
             insert = insert.on_conflict_do_nothing()
         else:
-            changed = {name: insert.excluded[name] for name in closing}
-            insert = insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=changed, where=guard)
-        text, self._ordered = _spoken(dialect, insert, names)
+            changed = {name: insert.excluded[name] for name in self._closing}
+            key = list(self._table.primary_key)
+            insert = insert.on_conflict_do_update(index_elements=key, set_=changed, where=self._guard)
+        text, ordered = _spoken(self._dialect, insert, self._names)
         parts = _ONE_ROW.fullmatch(text)
         if parts is None:
             raise TypeError("an INSERT is not written as it was")
-        self._texts = {size: parts[1] + ", ".join([parts[2]] * size) + parts[3] for size in _SIZES}
+        return {size: parts[1] + ", ".join([parts[2]] * size) + parts[3] for size in _SIZES}, ordered
 
     def run(self, cursor: DBAPICursor, rows: list[Row]) -> None:
         """Write the rows, as few statements."""
+        texts, ordered = self._statement
         start = 0
         for size in _SIZES:
             while len(rows) - start >= size:
-                values = tuple(chain.from_iterable(map(self._ordered, rows[start : start + size])))
-                cursor.execute(self._texts[size], values)
+                values = tuple(chain.from_iterable(map(ordered, rows[start : start + size])))
+                cursor.execute(texts[size], values)
                 start += size
 
 
@@ -208,11 +222,27 @@ class _Alteration:
     """Changes of rows that are there."""
 
     def __init__(self, dialect: Dialect, statement: Update, names: Sequence[str]) -> None:
-        self._text, self._ordered = _spoken(dialect, statement, names)
+        self._parts = dialect, statement, names
+
+    @cached_property
+    def _statement(self) -> tuple[str, Callable[[Row], Row]]:
+        return _spoken(*self._parts)
 
     def run(self, cursor: DBAPICursor, rows: list[Row]) -> None:
         """Write the changes."""
-        cursor.executemany(self._text, [self._ordered(row) for row in rows])
+        text, ordered = self._statement
+        cursor.executemany(text, [ordered(row) for row in rows])
+
+
+def _insert(dialect: Dialect, table: Table) -> "postgresql.Insert | sqlite.Insert":
+    # To import both would be a tenth of the time of a start.
+    if dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql  # noqa: PLC0415  # as above
+
+        return postgresql.insert(table)
+    from sqlalchemy.dialects import sqlite  # noqa: PLC0415  # as above
+
+    return sqlite.insert(table)
 
 
 def _spoken(dialect: Dialect, statement: Insert | Update, names: Sequence[str]) -> tuple[str, Callable[[Row], Row]]:

@@ -1,8 +1,10 @@
 """Brings the schema up to date, and refuses one that is newer than the program.
 
-Owns the decision; the changes themselves are in `migrations/versions`. Alembic
-is imported only when something has to change: it costs more time than the rest
-of a command. Used by ledger/store.
+Owns the decision; the changes themselves are in `migrations/versions`. An empty
+database gets the schema at once, as the revisions would have made it (a test compares
+the two; Alembic's "Building an Up to Date Database from Scratch"). Alembic is imported
+only when a schema has to change: it costs more time than the rest of a start.
+Used by ledger/store.
 """
 
 import re
@@ -10,12 +12,13 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from sqlalchemy import Connection, func, inspect, select, text
+from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, func, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from clearway.ledger.database import Database, unusable
 from clearway.ledger.directory import prepare_file
 from clearway.ledger.protocol import LedgerError
+from clearway.ledger.schema import whole
 
 HEAD = "0001"
 """The revision that this program reads and writes."""
@@ -42,7 +45,10 @@ def bring_up_to_date(database: Database, *, head: str = HEAD, versions: Path = V
             if database.dialect.name == "postgresql":
                 connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
             # Another gateway may have been faster.
-            if not _is_current(_revision(connection), head):
+            found = _revision(connection)
+            if found is None and (head, versions) == (HEAD, VERSIONS):
+                _make(connection)
+            elif not _is_current(found, head):
                 _migrate(connection, head, versions)
     except SQLAlchemyError as error:
         raise LedgerError(f"the ledger could not be brought to version {head}; {unusable(error)}") from error
@@ -87,8 +93,17 @@ def _back_up(file: Path, head: str) -> None:
     draft.replace(backup)
 
 
+def _make(connection: Connection) -> None:
+    # Nothing is looked for first: what is there already is not ours, and must not be taken for it.
+    whole(connection.dialect.name).create_all(connection, checkfirst=False)
+    # As Alembic makes it.
+    version = Table("alembic_version", MetaData(), Column("version_num", String(32), nullable=False))
+    version.append_constraint(PrimaryKeyConstraint(version.c.version_num, name="alembic_version_pkc"))
+    version.create(connection)
+    connection.execute(version.insert(), {"version_num": HEAD})
+
+
 def _migrate(connection: Connection, head: str, versions: Path) -> None:
-    # Imported here: see above.
     from alembic.config import Config  # noqa: PLC0415 needed once in the life of a schema
     from alembic.runtime.environment import EnvironmentContext  # noqa: PLC0415 as above
     from alembic.script import ScriptDirectory  # noqa: PLC0415 as above

@@ -8,20 +8,18 @@ never meet these.
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
-from typing import Any
-
-from starlette.datastructures import MutableHeaders
-from starlette.middleware.cors import CORSMiddleware
+from typing import TYPE_CHECKING, Any
 
 from clearway.core.errors import BadRequest, GatewayError
-from clearway.gateway.headers import first
 from clearway.server.body import BodyRoom
 from clearway.server.guard import EXTENSION, Guard
 from clearway.server.hosts import Hosts
 from clearway.server.paths import Local, place
 from clearway.server.turn import Connection, Head, Turn, Walker
-from clearway.upstreams.protocol import Headers
 from clearway.wire.messages.errors import render
+
+if TYPE_CHECKING:
+    from clearway.server.cors import Cors
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -61,15 +59,11 @@ class App:
         self._is_ready = is_ready
         route: Asgi = self._route
         self._answer = route
-        self._cors: CORSMiddleware | None = None
+        self._cors: Cors | None = None
         if origins:
-            self._answer = self._cors = CORSMiddleware(
-                route,
-                allow_origins=origins,
-                allow_methods=["GET", "POST"],
-                allow_headers=["*"],
-                expose_headers=["request-id", "retry-after", "x-clearway-error", "x-clearway-exchange"],
-            )
+            from clearway.server import cors  # noqa: PLC0415  # Starlette is not for every start
+
+            self._answer = self._cors = cors.Cors(route, origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -98,7 +92,7 @@ class App:
         if where.run_id is not None or not query:
             own = where.path.encode("latin-1")
             head.target = own + b"?" + query if query else own
-        extra = () if self._cors is None else _cors_fields(self._cors, head.headers)
+        extra = () if self._cors is None else self._cors.fields(head.headers)
         return Turn(connection, head, where, self._room, self._gateway, extra)
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  # ASGI's signature
@@ -120,18 +114,6 @@ class App:
                 await _answer(send, status, [(b"content-type", b"application/json")], b'{"status":"%s"}' % word)
             case "home":
                 await _answer(send, 200, [(b"content-type", b"text/plain; charset=utf-8")], _HOME)
-
-
-def _cors_fields(cors: CORSMiddleware, headers: Headers) -> Headers:
-    """What an answer must say so that a page of a configured origin may read it."""
-    origin = first(headers, b"origin")
-    if origin is None:
-        return ()
-    fields = MutableHeaders(raw=[])
-    fields.update(cors.simple_headers)
-    if cors.is_allowed_origin(origin):
-        cors.allow_explicit_origin(fields, origin)
-    return fields.raw
 
 
 async def _answer(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:

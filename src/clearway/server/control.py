@@ -4,12 +4,12 @@ HTTP over a unix socket (0600) in the data directory; file modes are its
 authentication. `POST /rpc/<method>` calls one method of the ledger with a JSON
 object of arguments, `GET /status` tells about the process, `GET /feed` streams
 updates as lines of JSON until the reader leaves, `GET /hold` stays open for as long
-as somebody (`clearway run`) needs this gateway.
+as somebody (`clearway run`) needs this gateway. Imported when it is first asked something.
 """
 
 import asyncio
 import typing
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import msgspec
 from starlette.applications import Starlette
@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from clearway.ledger.protocol import Ledger, LedgerError
 from clearway.observe.protocol import Status, Subscriptions
+from clearway.server.holders import BEAT_S, Holders
 
 METHODS = (
     "create_key",
@@ -31,7 +32,6 @@ METHODS = (
     "exchanges",
     "exchange",
 )
-_FEED_BEAT_S = 5.0
 _MAX_ARGUMENTS = 1_000_000
 
 
@@ -54,27 +54,13 @@ class _Method:
         return msgspec.json.encode({"result": self._call(**arguments)})
 
 
-class Holders:
-    """Who needs this gateway to stay."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.had_any = False
-
-    async def lines(self) -> AsyncIterator[bytes]:
-        """Hold until the reader leaves."""
-        self.count += 1
-        self.had_any = True
-        try:
-            yield b"\n"
-            while True:
-                await asyncio.sleep(_FEED_BEAT_S)
-                yield b"\n"
-        finally:
-            self.count -= 1
-
-
-def control_app(ledger: Ledger, feed: Subscriptions, holders: Holders, status: Callable[[], Status]) -> Starlette:
+def control_app(
+    ledger: Ledger,
+    feed: Subscriptions,
+    holders: Holders,
+    status: Callable[[], Status],
+    written: Callable[[], Awaitable[object]],
+) -> Starlette:
     """The application behind the control socket.
 
     Args:
@@ -82,6 +68,7 @@ def control_app(ledger: Ledger, feed: Subscriptions, holders: Holders, status: C
         feed: What to subscribe to.
         holders: Counts those who need the gateway.
         status: Tells about the process.
+        written: Waits until the ledger holds all that has happened, or for as long as that is worth.
     """
     methods = {name: _Method(ledger, name) for name in METHODS}
 
@@ -105,7 +92,7 @@ def control_app(ledger: Ledger, feed: Subscriptions, holders: Holders, status: C
         return _json(msgspec.json.encode(status()))
 
     async def follow(request: Request) -> Response:  # noqa: ARG001
-        return StreamingResponse(_lines(feed), media_type="application/x-ndjson")
+        return StreamingResponse(_lines(feed, written), media_type="application/x-ndjson")
 
     async def hold(request: Request) -> Response:  # noqa: ARG001
         return StreamingResponse(holders.lines(), media_type="application/x-ndjson")
@@ -120,11 +107,13 @@ def control_app(ledger: Ledger, feed: Subscriptions, holders: Holders, status: C
     )
 
 
-async def _lines(feed: Subscriptions) -> AsyncIterator[bytes]:
+async def _lines(feed: Subscriptions, written: Callable[[], Awaitable[object]]) -> AsyncIterator[bytes]:
     with feed.subscribe() as updates:
+        # The reader then lists what it has missed: what was told before it came must be in the ledger.
+        await written()
         yield b"\n"  # the reader knows that it is subscribed
         while True:
-            batch = await updates.next(_FEED_BEAT_S)
+            batch = await updates.next(BEAT_S)
             yield b"".join(msgspec.json.encode(update) + b"\n" for update in batch) or b"\n"
 
 

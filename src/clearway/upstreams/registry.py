@@ -15,8 +15,6 @@ from clearway.upstreams.http.address import Address
 from clearway.upstreams.http.client import HttpClient
 from clearway.upstreams.passthrough import PassthroughUpstream
 from clearway.upstreams.protocol import Upstream
-from clearway.upstreams.replay import ReplayUpstream
-from clearway.upstreams.sim import SimUpstream
 
 
 class Managed(Upstream, Protocol):
@@ -54,11 +52,23 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
         return client_of(self.settings, self.timeouts)
 
 
+def _replay(parts: Parts) -> Managed:
+    from clearway.upstreams.replay import ReplayUpstream  # noqa: PLC0415  # few gateways have one
+
+    return ReplayUpstream(parts.settings, parts.clock)
+
+
+def _sim(parts: Parts) -> Managed:
+    from clearway.upstreams.sim import SimUpstream  # noqa: PLC0415  # few gateways have one
+
+    return SimUpstream(parts.settings, parts.clock, parts.timeouts)
+
+
 KINDS: dict[str, Callable[[Parts], Managed]] = {
     "anthropic": lambda parts: AnthropicUpstream(parts.settings, parts.credential(), parts.client()),
     "passthrough": lambda parts: PassthroughUpstream(parts.settings, parts.client()),
-    "replay": lambda parts: ReplayUpstream(parts.settings, parts.clock),
-    "sim": lambda parts: SimUpstream(parts.settings, parts.clock, parts.timeouts),
+    "replay": _replay,
+    "sim": _sim,
 }
 
 
