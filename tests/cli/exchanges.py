@@ -9,10 +9,10 @@ from clearway.core.exchange import Admission, AttemptEnd, AttemptStart, Measure,
 from clearway.core.ids import IdMaker
 from clearway.core.usage import Billing, Cost, Usage
 from clearway.keys.model import KeySpec
-from clearway.ledger.batch import BatchWriter, Changes, fold
 from clearway.ledger.store import Store
 from clearway.pricing.cost import cost
 from clearway.pricing.prices import PriceList
+from tests.ledger.stories import keep
 
 START_US = 1_795_219_190_000_000
 """2026-11-20 23:59:50 UTC: ten seconds before a new day."""
@@ -50,17 +50,8 @@ def store_with_history(data_dir: Path) -> Iterator[Store]:
     clock = SystemClock()
     with Store.open("sqlite", data_dir, clock=clock, ids=IdMaker(clock)) as store:
         key = store.create_key(KeySpec(name="team")).key
-        insert(store, history(key.id))
+        keep(store, *history(key.id))
         yield store
-
-
-def insert(store: Store, records: list[Record]) -> None:
-    """Write records as one batch."""
-    changes: Changes = {}
-    for record in records:
-        fold(changes, record)
-    with store.database.driving() as cursor:
-        BatchWriter(store.database.dialect).apply(cursor, changes)
 
 
 def _admission(number: int, model: str, key_id: str | None, *, client_credential: bool) -> Admission:

@@ -8,7 +8,8 @@ import msgspec
 from clearway.core.exchange import Admission, AttemptEnd, AttemptStart, Measure, Outcome, Progress, Record, Settlement
 from clearway.core.ids import IdMaker
 from clearway.core.usage import Billing, Cost, Usage
-from clearway.ledger.batch import BatchWriter, Changes, fold
+from clearway.ledger.batch import BatchWriter
+from clearway.ledger.fold import Fold
 from clearway.ledger.instances import Instance
 from clearway.ledger.protocol import Journal
 from clearway.ledger.store import Store
@@ -125,13 +126,32 @@ def _writer_of(store: Store) -> BatchWriter:
     return _writers[dialect.name]
 
 
-def keep(store: Store, *records: Record) -> None:
-    """Write records as one batch."""
-    changes: Changes = {}
+def keep(store: Store, *records: Record, fold: Fold | None = None, times: int = 1) -> None:
+    """Write records as one batch.
+
+    Args:
+        store: Where.
+        records: In order.
+        fold: What was told before; none: of this process nothing.
+        times: How often the batch is written, as where nobody knows whether it was.
+    """
+    fold = Fold() if fold is None else fold
     for record in records:
-        fold(changes, record)
-    with store.database.driving() as cursor:
-        _writer_of(store).apply(cursor, changes)
+        match record:
+            case Admission():
+                fold.admit(record)
+            case AttemptStart():
+                fold.begin(record)
+            case Progress():
+                fold.progress(record)
+            case AttemptEnd():
+                fold.end(record)
+            case Settlement():
+                fold.settle(record)
+    changes = fold.take()
+    for _ in range(times):
+        with store.database.driving() as cursor:
+            _writer_of(store).apply(cursor, changes)
 
 
 def keep_stories(store: Store, stories: Sequence[Story]) -> None:

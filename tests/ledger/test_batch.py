@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from clearway.core.exchange import AttemptEnd, AttemptStart, Outcome, Progress, Record
 from clearway.core.usage import Usage
+from clearway.ledger.fold import Fold
 from clearway.ledger.store import Store
 from tests.ledger.stories import START_US, Story, keep, new_ids
 
@@ -67,17 +68,18 @@ def test_batching_changes_nothing(store: Store, plans: list[Plan], data: st.Data
     ids = new_ids(2 * len(plans), START_US + written * 1_000_000)
     alone, mixed = ids[: len(plans)], ids[len(plans) :]
     for exchange_id, plan in zip(alone, plans, strict=True):
+        one = Fold()
         for record in tell(exchange_id, plan):
-            keep(store, record)
+            keep(store, record, fold=one)
 
     stories = [tell(exchange_id, plan) for exchange_id, plan in zip(mixed, plans, strict=True)]
     turns = data.draw(st.permutations([index for index, story in enumerate(stories) for _ in story]))
     left = [iter(story) for story in stories]
     order = [next(left[index]) for index in turns]
+    fold = Fold()
     while order:
         size = data.draw(st.integers(1, len(order)))
-        for _ in range(data.draw(st.integers(1, 2))):
-            keep(store, *order[:size])
+        keep(store, *order[:size], fold=fold, times=data.draw(st.integers(1, 2)))
         order = order[size:]
 
     assert rows_of(store, alone) == rows_of(store, mixed)
@@ -91,7 +93,7 @@ def test_first_settlement_stands(store: Store) -> None:
         late = msgspec.structs.replace(story.settlement, outcome="denied", ended_us=1)
         if apart:
             keep(store, *story.records)
-            keep(store, late)
+            keep(store, story.admission, late)
         else:
             keep(store, *story.records, late)
 
@@ -110,8 +112,9 @@ def test_first_end_stands(store: Store) -> None:
         exchange_id=exchange_id, number=1, ended_us=1, outcome="denied", measure=story.progress.measure
     )
     late_start = AttemptStart(exchange_id=exchange_id, number=1, upstream="x", kind="x", model=None, started_us=1)
-    keep(store, story.progress, late_end)
-    keep(store, late_start, late_end)
+    keep(store, story.admission, story.start, story.progress)
+    keep(store, story.admission, late_start, late_end)
+    keep(store, story.admission, late_start, story.progress)
 
     (attempt,) = store.exchange(exchange_id).attempts
     assert (attempt.outcome, attempt.upstream, attempt.output_tokens) == ("ok", "api", 20)

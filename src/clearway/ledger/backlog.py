@@ -10,7 +10,7 @@ import time
 
 import msgspec
 
-from clearway.ledger.batch import Changes
+from clearway.ledger.fold import Changes
 
 
 class Batch(msgspec.Struct):

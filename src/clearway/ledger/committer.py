@@ -11,9 +11,10 @@ import structlog
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError, StatementError
 
 from clearway.ledger.backlog import Backlog, Batch
-from clearway.ledger.batch import BatchWriter, Changes
+from clearway.ledger.batch import BatchWriter
 from clearway.ledger.database import Database, unusable
 from clearway.ledger.duties import IDLE_S, Duties
+from clearway.ledger.fold import Changes
 
 log = structlog.get_logger()
 

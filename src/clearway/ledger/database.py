@@ -72,6 +72,8 @@ class Database:
 
     @classmethod
     def _sqlite(cls, data_dir: Path) -> Self:
+        # As the driver would store it; but for what it has no adapter, it searches long (ledger/statements).
+        sqlite3.register_adapter(bool, int)
         prepare_data_dir(data_dir)
         file = data_dir / FILE_NAME
         prepare_file(file)

@@ -3,8 +3,9 @@
 Owns the last look at every value: text without NUL and lone surrogates, numbers
 that fit. PostgreSQL refuses the others, and one refused value would fail a whole
 batch. A row is a tuple beside a tuple of names, because the writer handles a few
-for each exchange; the forms with names are made of them. Pure.
-Used by ledger/batch, ledger/instances and observe/feed.
+for each exchange; it looks at the values of many rows at once (ledger/statements).
+The forms with names are made of rows. Pure.
+Used by ledger/batch, ledger/statements, ledger/instances and observe/feed.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,6 @@ from operator import attrgetter, or_
 import msgspec
 
 from clearway.core.exchange import Admission, AttemptEnd, AttemptStart, Measure, Settlement
-from clearway.core.usage import Usage
 
 Value = str | int | bool | None
 Row = tuple[Value, ...]
@@ -28,12 +28,16 @@ _NUMBER_MAX = 10**15
 over thousands of such rows still fit 64 bits."""
 _SURELY_FITS = (1 << 49) - 1
 
-_ADMISSION_TEXTS = (
+ADMITTED = (
     "id",
     "instance_id",
+    "admitted_us",
+    "wire",
+    "endpoint",
     "method",
     "path",
     "key_id",
+    "client_credential",
     "run_id",
     "session_id",
     "agent_id",
@@ -42,18 +46,26 @@ _ADMISSION_TEXTS = (
     "client_version",
     "client_request_id",
     "request_model",
+    "stream",
+    "request_bytes",
 )
-_ADMISSION_FACTS = ("admitted_us", "wire", "endpoint", "client_credential", "stream")
-_START_TEXTS = ("exchange_id", "upstream", "kind", "model")
-_MEASURE_TEXTS = (
+"""The columns of `admission_row`."""
+STARTED = ("exchange_id", "number", "upstream", "kind", "model", "started_us")
+"""The columns of `start_row`."""
+_SEEN = (
+    "status",
     "error_type",
     "error_code",
     "response_model",
     "response_id",
     "upstream_request_id",
     "stop_reason",
+    "response_bytes",
+    "first_byte_us",
+    "first_token_us",
+    "total_us",
 )
-_USAGE_COUNTS = (
+_USED = (
     "input_tokens",
     "cache_read_tokens",
     "cache_write_5m_tokens",
@@ -62,43 +74,28 @@ _USAGE_COUNTS = (
     "thinking_tokens",
     "web_search_requests",
     "web_fetch_requests",
-)
-_USAGE_TEXTS = ("service_tier", "speed", "inference_geo")
-
-ADMITTED = (*_ADMISSION_TEXTS, *_ADMISSION_FACTS, "request_bytes")
-"""The columns of `admission_row`."""
-STARTED = (*_START_TEXTS, "number", "started_us")
-"""The columns of `start_row`."""
-MEASURED = (
-    *_MEASURE_TEXTS,
-    "status",
-    "response_bytes",
-    "first_byte_us",
-    "first_token_us",
-    "total_us",
-    *_USAGE_COUNTS,
-    *_USAGE_TEXTS,
-    "iterations",
+    "service_tier",
+    "speed",
+    "inference_geo",
     "estimated",
-    "billing",
-    "cost_nano",
-    "estimate_nano",
-    "unpriced",
-    "price_version",
 )
+_COST = ("billing", "cost_nano", "estimate_nano", "price_version")
+MEASURED = (*_SEEN, *_USED, "iterations", *_COST, "unpriced")
 """The columns of `measure_row`."""
 ENDED = (*MEASURED, "ended_us", "outcome", "swept")
 """The columns of `end_row`."""
 SETTLED = (*ENDED, "upstream", "kind", "attempts")
 """The columns of `settlement_row`."""
 
-# Columns are called what the records call them.
-_admission_texts, _admission_facts = attrgetter(*_ADMISSION_TEXTS), attrgetter(*_ADMISSION_FACTS)
-_start_texts = attrgetter(*_START_TEXTS)
-_measure_texts = attrgetter(*_MEASURE_TEXTS)
-_usage_counts, _usage_texts = attrgetter(*_USAGE_COUNTS), attrgetter(*_USAGE_TEXTS)
+SURE = frozenset({"admitted_us", "started_us", "ended_us", "iterations"})
+"""Columns that hold what we wrote ourselves, however large."""
 
-_NOTHING_USED: Row = (*(None,) * len((*_USAGE_COUNTS, *_USAGE_TEXTS, "iterations")), False)
+# Columns are called what the records call them.
+_admitted, _started = attrgetter(*ADMITTED), attrgetter(*STARTED)
+_seen, _used, _cost = attrgetter(*_SEEN), attrgetter(*_USED), attrgetter(*_COST)
+
+_NOTHING_USED: Row = (*(None,) * (len(_USED) - 1), False)
+_NO_COST: Row = (None,) * len(_COST)
 
 
 def text(value: str | None) -> str | None:
@@ -119,59 +116,41 @@ def number(value: int | None) -> int | None:
     return _NUMBER_MAX if value > 0 else 0
 
 
-def _texts(values: tuple[str | None, ...]) -> tuple[str | None, ...]:
-    # All at once: what fits together fits one by one.
+def texts(values: tuple[str | None, ...]) -> tuple[str | None, ...]:
+    """`text` of each value of a column; mostly there is nothing to do for any."""
     joined = "".join(filter(None, values))
-    if len(joined) <= _TEXT_CHARACTERS and joined.isascii() and "\0" not in joined:
-        return values
-    return tuple(map(text, values))
+    if not joined.isascii() or "\0" in joined:
+        return tuple(map(text, values))
+    if len(joined) > _TEXT_CHARACTERS and max(map(len, filter(None, values))) > _TEXT_CHARACTERS:
+        return tuple(map(text, values))
+    return values
 
 
-def _numbers(values: tuple[int, ...]) -> tuple[int | None, ...]:
-    # Likewise: all of their bits together are negative or too large where one of them is.
-    return values if 0 <= reduce(or_, values) <= _SURELY_FITS else tuple(map(number, values))
+def numbers(values: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    """`number` of each value of a column."""
+    # All of their bits together are negative or too large where one of them is.
+    bits = reduce(or_, filter(None, values), 0)
+    return values if 0 <= bits <= _SURELY_FITS else tuple(map(number, values))
 
 
 def admission_row(admission: Admission) -> Row:
     """Of an exchange that was just admitted."""
-    return (
-        *_texts(_admission_texts(admission)),
-        *_admission_facts(admission),
-        number(admission.request_bytes),
-    )
+    return _admitted(admission)
 
 
 def start_row(start: AttemptStart) -> Row:
     """Of an attempt that has just begun."""
-    return (*_texts(_start_texts(start)), start.number, start.started_us)
+    return _started(start)
 
 
 def measure_row(measure: Measure) -> Row:
     """What was seen of an answer."""
     usage, cost = measure.usage, measure.cost
-    return (
-        *_texts(_measure_texts(measure)),
-        measure.status,
-        number(measure.response_bytes),
-        number(measure.first_byte_us),
-        number(measure.first_token_us),
-        number(measure.total_us),
-        *(_NOTHING_USED if usage is None else _usage(usage)),
-        None if cost is None else cost.billing,
-        None if cost is None else number(cost.cost_nano),
-        None if cost is None else number(cost.estimate_nano),
-        usage is not None and (cost is None or cost.nano is None),
-        None if cost is None else text(cost.price_version),
-    )
-
-
-def _usage(usage: Usage) -> Row:
-    return (
-        *_numbers(_usage_counts(usage)),
-        *_texts(_usage_texts(usage)),
-        _json(usage.iterations) if usage.iterations else None,
-        usage.estimated,
-    )
+    used = _NOTHING_USED if usage is None else _used(usage)
+    iterations = _json(usage.iterations) if usage is not None and usage.iterations else None
+    paid = _NO_COST if cost is None else _cost(cost)
+    is_unpriced = usage is not None and (cost is None or cost.nano is None)
+    return (*_seen(measure), *used, iterations, *paid, is_unpriced)
 
 
 def end_row(end: AttemptEnd) -> Row:
@@ -181,19 +160,19 @@ def end_row(end: AttemptEnd) -> Row:
 
 def settlement_row(settlement: Settlement) -> Row:
     """Of an exchange that is over."""
-    return (
-        *measure_row(settlement.measure),
-        settlement.ended_us,
-        settlement.outcome,
-        False,
-        *_texts((settlement.upstream, settlement.kind)),
-        settlement.attempts,
-    )
+    told = settlement
+    return (*measure_row(told.measure), told.ended_us, told.outcome, False, told.upstream, told.kind, told.attempts)
 
 
 def named(names: Sequence[str], row: Row) -> Columns:
-    """A row with its names."""
-    return dict(zip(names, row, strict=True))
+    """A row with its names, its values as the tables keep them."""
+    return {name: value if name in SURE else _fit(value) for name, value in zip(names, row, strict=True)}
+
+
+def _fit(value: Value) -> Value:
+    if isinstance(value, str):
+        return text(value)
+    return value if isinstance(value, bool) else number(value)
 
 
 def _json(value: tuple[msgspec.Struct, ...]) -> str | None:

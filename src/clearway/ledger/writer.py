@@ -19,11 +19,11 @@ import structlog
 
 from clearway.core.clock import Clock
 from clearway.core.errors import LedgerUnavailable, Overloaded
-from clearway.core.exchange import Admission, AttemptEnd, AttemptStart, Progress, Record, Settlement
+from clearway.core.exchange import Admission, AttemptEnd, AttemptStart, Progress, Settlement
 from clearway.ledger.backlog import Backlog, Batch
-from clearway.ledger.batch import Changes, fold
 from clearway.ledger.committer import Committer
 from clearway.ledger.duties import Duties
+from clearway.ledger.fold import Fold
 from clearway.ledger.instances import Instance
 from clearway.ledger.keyring import KeyCache
 from clearway.ledger.store import Store
@@ -36,18 +36,6 @@ _COLLECT_S = 0.005
 """A record waits at most so long to be handed over."""
 _FEW = 2
 """Exchanges in the batch before: more are load."""
-
-
-class _Open:
-    """What began and is not over. Told again with its end: then every row is written by
-    statements of many rows (ledger/batch), whether it is there already or not.
-    """
-
-    __slots__ = ("admission", "starts")
-
-    def __init__(self, admission: Admission) -> None:
-        self.admission = admission
-        self.starts: dict[int, AttemptStart] = {}
 
 
 class Writer:
@@ -74,8 +62,7 @@ class Writer:
         self._capacity = capacity
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
-        self._changes: Changes = {}
-        self._open: dict[str, _Open] = {}
+        self._fold = Fold()
         self._place = 0
         self._committed = 0
         self._in_hand: list[Batch] = []
@@ -125,7 +112,7 @@ class Writer:
     @property
     def waiting(self) -> int:
         """Exchanges with records that are not yet written."""
-        return len(self._changes) + self._in_hand_size
+        return len(self._fold) + self._in_hand_size
 
     @property
     def refused(self) -> int:
@@ -148,33 +135,31 @@ class Writer:
             raise LedgerUnavailable("the ledger is closed", retry_after_s=5)
         if self.waiting >= self._capacity:
             raise Overloaded("too many exchanges wait to be recorded", retry_after_s=1)
-        self._open[admission.id] = _Open(admission)
-        place = self._put(admission)
+        self._fold.admit(admission)
+        place = self._told()
         # So that it is durable before the upstream has answered.
         self._hurry()
         return place
 
     def begin(self, start: AttemptStart) -> None:
         """Note that a try begins."""
-        if known := self._open.get(start.exchange_id):
-            known.starts[start.number] = start
-        self._put(start)
+        self._fold.begin(start)
+        self._told()
 
     def progress(self, progress: Progress) -> None:
         """Note what was seen so far of a running try."""
-        self._recall_start(progress)
-        self._put(progress)
+        self._fold.progress(progress)
+        self._told()
 
     def end(self, end: AttemptEnd) -> None:
         """Note that a try is over."""
-        self._recall_start(end)
-        self._put(end)
+        self._fold.end(end)
+        self._told()
 
     def settle(self, settlement: Settlement) -> None:
         """Note that an exchange is over; called once for each admission."""
-        if known := self._open.pop(settlement.exchange_id, None):
-            fold(self._changes, known.admission)
-        self._put(settlement)
+        self._fold.settle(settlement)
+        self._told()
 
     async def committed(self, place: int) -> bool:
         """Wait until everything up to `place` is durable; False: not within 2 s."""
@@ -184,12 +169,8 @@ class Writer:
         """Wait until everything noted so far is durable; False: not in time."""
         return self._place <= self._committed or await self._wait(self._place, timeout_s)
 
-    def _recall_start(self, record: Progress | AttemptEnd) -> None:
-        if (known := self._open.get(record.exchange_id)) and (start := known.starts.get(record.number)):
-            fold(self._changes, start)
-
-    def _put(self, record: Record) -> int:
-        fold(self._changes, record)
+    def _told(self) -> int:
+        """Something has news; returns its place."""
         self._place = place = self._place + 1
         if self._timer is None and not self._in_hand:
             self._hand_over_in(_COLLECT_S)
@@ -225,8 +206,7 @@ class Writer:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        batch = Batch(self._changes, self._place, is_last)
-        self._changes = {}
+        batch = Batch(self._fold.take(), self._place, is_last)
         self._is_hurried = False
         self._last_size = len(batch.changes)
         self._in_hand_size += self._last_size
@@ -248,7 +228,7 @@ class Writer:
             waiter = heapq.heappop(self._waiters)[2]
             if not waiter.done():
                 waiter.set_result(True)
-        if self._in_hand or not self._changes:
+        if self._in_hand or not self._fold:
             return
         self._hand_over_in(_COLLECT_S)
         if self._is_hurried:

@@ -37,6 +37,7 @@ _WRITE_HIGH = 256 * 1024
 EXTENSION = "clearway"
 """Under this name the scope's `extensions` hold `{"connection": Guard}`."""
 _VERSIONS = ("1.1", "1.0")
+_HASH = ord("#")
 _METHODS = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"})
 
 
@@ -249,7 +250,7 @@ class Guard(HttpToolsProtocol):
             size = len(url) + sum(len(name) + len(value) + 4 for name, value in fields)
         sized = size <= MAX_HEAD and len(url) <= MAX_TARGET and len(fields) <= MAX_FIELDS
         # A fragment is no part of a target (RFC 9112, section 3.2), and the parser would drop it.
-        plain = url[:1] == b"/" and b"#" not in url and self.parser.get_method() in _METHODS
+        plain = url[:1] == b"/" and _HASH not in url and self.parser.get_method() in _METHODS
         versioned = version in _VERSIONS
         if sized and plain and versioned and framed and hosts == 1 and not self.parser.should_upgrade():
             return None

@@ -132,7 +132,7 @@ def _may_repeat(rest: _Rest) -> bool:
         model += piece.count(b'"model"')
         stream += piece.count(b'"stream"')
         max_tokens += piece.count(b'"max_tokens"')
-        if b"\\u00" in piece and _ESCAPED_LETTER.search(piece):
+        if piece.find(b"\\u00") >= 0 and _ESCAPED_LETTER.search(piece):
             return True
     return model > 1 or stream > 1 or max_tokens > 1
 
