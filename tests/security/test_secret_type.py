@@ -154,6 +154,7 @@ HEAD = Head(
     [(b"x-api-key", VALUE.encode())],
     keep_alive=True,
     chunks=True,
+    declared=0,
     expects_continue=False,
 )
 HOLDERS: dict[str, object] = {

@@ -7,8 +7,11 @@ response headers of the real API as recorded (read 2026-11-21).
 
 import re
 from collections.abc import Mapping
+from itertools import compress
 
-from clearway.core.remembered import Remembered
+import msgspec
+
+from clearway.core.remembered import Names, by_names, names_of, value_of
 from clearway.upstreams.protocol import Headers
 
 _HOP = frozenset(
@@ -31,7 +34,6 @@ CREDENTIALS = frozenset({b"authorization", b"x-api-key"})
 """The fields in which a client's credential travels."""
 
 _PLAIN_CONNECTION = (b"keep-alive", b"close", b"Keep-Alive", b"Close")
-_NONE: frozenset[bytes] = frozenset()
 # The account behind the gateway's own credential, and the path to it.
 _ACCOUNT = frozenset(
     {b"anthropic-organization-id", b"anthropic-workspace-id", b"set-cookie", b"server", b"via", b"cf-ray", b"alt-svc"}
@@ -47,11 +49,12 @@ _ACCOUNT_PREFIXES = (
 # of it, is for this door to say.
 _DOORS_OWN = (b"access-control-", b"x-clearway-")
 
-
-# What a field of a request is, as bits; 0 for most.
+# What a field is, as bits; 0 for most.
 _NEVER, _CREDENTIAL, _CODING, _NOTABLE, _FORWARDED = 1, 2, 4, 8, 16
 _NOTED = frozenset({b"connection", b"content-encoding", b"x-clearway-key", b"user-agent", b"x-client-request-id"})
 _NOTED_PREFIX = b"x-claude-code-"
+_Choice = list[bool]
+"""For each field of a head."""
 
 
 def _asked(name: bytes) -> int:
@@ -75,22 +78,59 @@ def _answered(name: bytes) -> int:
     return _CREDENTIAL if name in _ACCOUNT or name.startswith(_ACCOUNT_PREFIXES) else 0
 
 
-_ASKED, _ANSWERED = Remembered(_asked), Remembered(_answered)
+class _Asked(msgspec.Struct, frozen=True):
+    """What is known of a request by the names of its fields: which of them are meant."""
+
+    notable: _Choice
+    forwarded: bool
+    sent: dict[tuple[bool, bool], _Choice]
+    """By `keep_credential` and `identity`."""
+    has_connection: bool
+
+
+class _Answered(msgspec.Struct, frozen=True):
+    """Likewise of an answer."""
+
+    returned: dict[bool, _Choice]
+    """By `everything`."""
+    has_connection: bool
+
+
+def _look_at_asked(names: Names) -> _Asked:
+    kinds = list(map(_asked, names))
+
+    def sent(*, keep_credential: bool, identity: bool) -> _Choice:
+        dropped = _NEVER | (0 if keep_credential else _CREDENTIAL) | (_CODING if identity else 0)
+        return [not kind & dropped for kind in kinds]
+
+    both = (False, True)
+    return _Asked(
+        notable=[bool(kind & _NOTABLE) for kind in kinds],
+        forwarded=any(kind & _FORWARDED for kind in kinds),
+        sent={(keep, bare): sent(keep_credential=keep, identity=bare) for keep in both for bare in both},
+        has_connection=b"connection" in names,
+    )
+
+
+def _look_at_answered(names: Names) -> _Answered:
+    kinds = list(map(_answered, names))
+    return _Answered(
+        returned={True: [kind != _NEVER for kind in kinds], False: [not kind for kind in kinds]},
+        has_connection=b"connection" in names,
+    )
+
+
+_asked_by, _answered_by = by_names(_look_at_asked), by_names(_look_at_answered)
 
 
 def notable(headers: Headers) -> Headers:
     """Those fields of a request that something here looks at; most are only sent on."""
-    kinds = _ASKED
-    return [field for field in headers if kinds[field[0]] & _NOTABLE]
+    return list(compress(headers, _asked_by[names_of(headers)].notable))
 
 
 def was_forwarded(headers: Headers) -> bool:
     """True where a proxy says that it stands in between: loopback proves nothing then."""
-    kinds = _ASKED
-    for name, _ in headers:  # noqa: SIM110  # for every request: `any` of a generator costs twice as much
-        if kinds[name] & _FORWARDED:
-            return True
-    return False
+    return _asked_by[names_of(headers)].forwarded
 
 
 # At the beginning of a word, or a whole key wherever it stands.
@@ -108,7 +148,7 @@ def is_ours(value: bytes) -> bool:
 def _named_by_connection(headers: Headers) -> frozenset[bytes]:
     """The fields that `connection` makes hop by hop, mostly none."""
     values = [value for name, value in headers if name == b"connection" and value not in _PLAIN_CONNECTION]
-    return frozenset(token.strip().lower() for value in values for token in value.split(b",")) if values else _NONE
+    return frozenset(token.strip().lower() for value in values for token in value.split(b","))
 
 
 def _is_disguised(name: bytes) -> bool:
@@ -127,11 +167,12 @@ def outbound(headers: Headers, *, keep_credential: bool, identity: bool) -> list
         keep_credential: The client's own credential goes along (passthrough).
         identity: Ask for an uncompressed answer, because it is watched.
     """
-    kinds, named = _ASKED, _named_by_connection(headers)
-    dropped = _NEVER | (0 if keep_credential else _CREDENTIAL) | (_CODING if identity else 0)
-    sent = [field for field in headers if not kinds[field[0]] & dropped and field[0] not in named]
+    known = _asked_by[names_of(headers)]
+    sent = list(compress(headers, known.sent[keep_credential, identity]))
+    if known.has_connection and (named := _named_by_connection(headers)):
+        sent = [field for field in sent if field[0] not in named]
     # All values at once: mostly none is ours. Between two of them nothing is found that is in neither.
-    if is_ours(b"\n".join([field[1] for field in sent])):
+    if is_ours(b"\n".join(map(value_of, sent))):
         sent = [field for field in sent if not is_ours(field[1])]
     if identity:
         sent.append((b"accept-encoding", b"identity"))
@@ -145,9 +186,11 @@ def returned(headers: Headers, *, everything: bool) -> list[tuple[bytes, bytes]]
         headers: As the upstream sent them, names in lower case.
         everything: Passthrough: the account is the client's own.
     """
-    kinds, named = _ANSWERED, _named_by_connection(headers)
-    dropped = _NEVER if everything else _NEVER | _CREDENTIAL
-    return [field for field in headers if not kinds[field[0]] & dropped and field[0] not in named]
+    known = _answered_by[names_of(headers)]
+    kept = list(compress(headers, known.returned[everything]))
+    if known.has_connection and (named := _named_by_connection(headers)):
+        return [field for field in kept if field[0] not in named]
+    return kept
 
 
 def by_name(headers: Headers) -> dict[bytes, bytes]:

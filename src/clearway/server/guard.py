@@ -17,6 +17,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from clearway.core.errors import BadRequest, ClientError, GatewayError, HeadTooLarge, Overloaded, TooSlow
+from clearway.core.remembered import Names, lower_case, names_of
 from clearway.server.stall import Stall
 from clearway.server.turn import Head, Turn
 from clearway.wire.messages.errors import render
@@ -61,6 +62,7 @@ class Guard(HttpToolsProtocol):
         """The one that is being answered; the newest may wait behind it."""
         self._task: asyncio.Task[None] | None = None
         self._turns = 0
+        self._names: Names = ()
         self._in_head = True
         self._head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
@@ -128,7 +130,7 @@ class Guard(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep; but trailers belong to nobody: they came after everything was decided."""
         if self._in_head:
-            self.headers.append((name.lower(), value))
+            self.headers.append((lower_case[name], value))
 
     def on_headers_complete(self) -> None:
         """Judge the head before anything is done with it."""
@@ -153,6 +155,7 @@ class Guard(HttpToolsProtocol):
             keep_alive=chunks and parser.should_keep_alive() and self._turns < MAX_REQUESTS,
             chunks=chunks,
             expects_continue=self.expect_100_continue,
+            declared=self._declared(),
         )
         turn = self.app.turn(self, head)
         if turn is None:
@@ -164,6 +167,13 @@ class Guard(HttpToolsProtocol):
             self.flow.pause_reading()
             self.pipeline.appendleft((turn, self.app))
         return True
+
+    def _declared(self) -> int | None:
+        """How long the body will be, by a head that was judged to be right."""
+        names = self._names
+        if b"transfer-encoding" in names:
+            return None
+        return int(self.headers[names.index(b"content-length")][1]) if b"content-length" in names else 0
 
     def _begin_asgi(self) -> None:
         self._turn = None
@@ -237,7 +247,7 @@ class Guard(HttpToolsProtocol):
     def _problem(self) -> ClientError | None:
         """What is wrong with the head; None where it is as it should be."""
         url, fields, version = self.url, self.headers, self.parser.get_http_version()
-        names = [name for name, _ in fields]
+        self._names = names = names_of(fields)
         hosts = names.count(b"host")
         # The parser also takes lists that end with it, and HTTP/1.0 (RFC 9112, section 6.1).
         framed = b"transfer-encoding" not in names or (

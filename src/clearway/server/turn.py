@@ -18,7 +18,7 @@ from clearway.gateway.headers import first
 from clearway.server.body import BodyRoom, HeldBody, Tap
 from clearway.server.paths import Place
 from clearway.upstreams.protocol import Headers
-from clearway.wire.lines import join_lines
+from clearway.wire.lines import join_head
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LAST_CHUNK = b"0\r\n\r\n"
@@ -71,12 +71,21 @@ class Head:
         keep_alive: The connection may serve another request.
         chunks: The client understands the chunked coding (HTTP/1.1).
         expects_continue: The client waits for `100 Continue` with its body.
+        declared: Length of the body; None where it is not told.
     """
 
-    __slots__ = ("chunks", "expects_continue", "headers", "keep_alive", "method", "target")
+    __slots__ = ("chunks", "declared", "expects_continue", "headers", "keep_alive", "method", "target")
 
-    def __init__(
-        self, method: str, target: bytes, headers: Headers, *, keep_alive: bool, chunks: bool, expects_continue: bool
+    def __init__(  # noqa: PLR0913  # what a head tells
+        self,
+        method: str,
+        target: bytes,
+        headers: Headers,
+        *,
+        keep_alive: bool,
+        chunks: bool,
+        expects_continue: bool,
+        declared: int | None,
     ) -> None:
         self.method = method
         self.target = target
@@ -84,6 +93,7 @@ class Head:
         self.keep_alive = keep_alive
         self.chunks = chunks
         self.expects_continue = expects_continue
+        self.declared = declared
 
 
 class _Unheard:
@@ -114,6 +124,7 @@ class Turn:
     __slots__ = (
         "_chunks",
         "_connection",
+        "_declared",
         "_expects_continue",
         "_extra",
         "_flow",
@@ -152,6 +163,7 @@ class Turn:
         self.keep_alive = head.keep_alive
         self._chunks = head.chunks
         self._expects_continue = head.expects_continue
+        self._declared = head.declared
         self._is_chunked = False
         self._left: int | None = None
         self.started = False
@@ -190,13 +202,7 @@ class Turn:
 
     async def body(self) -> bytes | bytearray:
         """See `gateway.call.Call.body`."""
-        declared: int | None = 0
-        for name, value in self.headers:
-            if name == b"content-length":
-                declared = int(value)
-            elif name == b"transfer-encoding":
-                declared = None
-                break
+        declared = self._declared
         if declared == 0:
             return b""
         if self._expects_continue and not self.held.is_whole and self.held.may_come(declared):
@@ -219,7 +225,7 @@ class Turn:
         """Send the head."""
         if status in _BODILESS:
             headers = [field for field in headers if field[0] != b"content-length"]
-        lines = [_STATUS_LINE[status], *[b": ".join(field) for field in (*headers, *self._extra)]]
+        more = [*self._extra]
         length = first(headers, b"content-length")
         if status in _BODILESS or self.method == "HEAD":
             self._left = 0
@@ -227,12 +233,12 @@ class Turn:
             self._left = int(length)
         elif self._chunks:
             self._is_chunked = True
-            lines.append(b"transfer-encoding: chunked")
+            more.append((b"transfer-encoding", b"chunked"))
         else:
             self.keep_alive = False
         if not self.keep_alive:
-            lines.append(b"connection: close")
-        head = join_lines(lines)
+            more.append((b"connection", b"close"))
+        head = join_head(_STATUS_LINE[status], headers, more)
         self.started = True
         if not self.disconnected:
             self._transport.write(head)

@@ -9,14 +9,18 @@ Used by compose, behind `upstreams/protocol.py`.
 """
 
 from contextlib import AbstractAsyncContextManager
+from itertools import compress
 
 from clearway.config import model as config
+from clearway.core.remembered import by_names, names_of
 from clearway.core.secret import Secret
 from clearway.upstreams.http import HttpClient
 from clearway.upstreams.protocol import Headers, Kind, Pays, Reply, Request
 
 _CREDENTIALS = frozenset({b"x-api-key", b"authorization"})
 _BETA = b"anthropic-beta"
+_foreign_to = by_names(lambda names: [name.lower() not in _CREDENTIALS for name in names])
+"""Which fields of a head hold no credential."""
 
 
 class AnthropicUpstream:
@@ -47,7 +51,7 @@ class AnthropicUpstream:
 
     def open(self, request: Request) -> AbstractAsyncContextManager[Reply]:
         """See `protocol.Upstream.open`."""
-        headers = [field for field in request.headers if field[0].lower() not in _CREDENTIALS]
+        headers = list(compress(request.headers, _foreign_to[names_of(request.headers)]))
         if self._withheld:
             headers = self._without_withheld(headers)
         headers.append(self._own_credential())

@@ -11,6 +11,8 @@ from typing import Literal
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
+from clearway.core.remembered import lower_case, names_of
+
 MAX_HEAD = 64 * 1024
 """Names and values of one head (and its trailers) together, in bytes."""
 MAX_FIELDS = 200
@@ -159,7 +161,7 @@ class Answer:
     def on_header(self, name: bytes, value: bytes) -> None:
         """One field of a head or of the trailers, whole."""
         if not self.has_head:
-            self.headers.append((name.lower(), value))
+            self.headers.append((lower_case[name], value))
         elif not self.complete:
             self._trailers.append((name, value))
 
@@ -220,15 +222,11 @@ class Answer:
         self.headers = []
 
     def _framing(self, version: str) -> Literal["length", "chunked", "until close"]:
-        lengths = codings = 0
-        for name, value in self.headers:
-            if name == b"content-length":
-                lengths += 1
-            elif name == b"transfer-encoding":
-                codings += 1
-                # A coding that we do not undo cannot be passed on: the next hop frames anew.
-                if value.strip().lower() != b"chunked":
-                    self._refuse("its transfer coding is not 'chunked'")
+        names = names_of(self.headers)
+        lengths, codings = names.count(b"content-length"), names.count(b"transfer-encoding")
+        # A coding that we do not undo cannot be passed on: the next hop frames anew.
+        if codings and self.headers[names.index(b"transfer-encoding")][1].strip().lower() != b"chunked":
+            self._refuse("its transfer coding is not 'chunked'")
         if codings and (codings > 1 or lengths or version == "1.0"):
             self._refuse("its length is told in two ways")
         if codings:

@@ -9,9 +9,9 @@ Used by `client`.
 
 import re
 
-from clearway.core.remembered import Remembered
+from clearway.core.remembered import by_names, names_of
 from clearway.upstreams.protocol import Request
-from clearway.wire.lines import join_lines
+from clearway.wire.lines import join_head
 
 # Methods that have no meaning for a body: without one, no content-length is sent.
 # Source: RFC 9110, section 8.6.
@@ -41,16 +41,12 @@ def write_head(request: Request, *, host: bytes, prefix: bytes) -> bytes:
         raise ValueError("the method of the request cannot be sent")
     if not target.startswith(b"/") or len(target.translate(None, _CONTROLS_AND_BLANKS)) != len(target):
         raise ValueError("the target of the request must begin with '/' and hold no blanks or control characters")
-    fields = request.headers
-    for name, _ in fields:
-        if not _MAY_SEND[name]:
-            raise ValueError(f"the header {name[:64]!r} cannot be sent")
-    lines = [b"%b %b%b HTTP/1.1" % (method, prefix, target), b"host: " + host]
-    lines += [b": ".join(field) for field in fields]
+    wrong = _unsendable[names_of(request.headers)]
+    if wrong is not None:
+        raise ValueError(f"the header {wrong[:64]!r} cannot be sent")
     size = body_size(request.body)
-    if size or method not in _BODILESS:
-        lines.append(b"content-length: %d" % size)
-    return join_lines(lines)
+    length = [(b"content-length", b"%d" % size)] if size or method not in _BODILESS else []
+    return join_head(b"%b %b%b HTTP/1.1" % (method, prefix, target), [(b"host", host), *request.headers], length)
 
 
 def body_size(body: bytes | bytearray | memoryview) -> int:
@@ -62,4 +58,5 @@ def _may_send(name: bytes) -> bool:
     return _TOKEN.fullmatch(name) is not None and name.lower() not in _OURS
 
 
-_MAY_SEND = Remembered(_may_send)
+_unsendable = by_names(lambda names: next((name for name in names if not _may_send(name)), None))
+"""The first of a head that cannot be sent."""
