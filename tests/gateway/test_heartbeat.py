@@ -5,12 +5,12 @@ from collections.abc import Iterator
 
 from clearway.core.clock import SystemClock
 from clearway.core.exchange import Admission, AttemptEnd, AttemptStart, Progress, Settlement
+from clearway.core.fields import Headers
 from clearway.core.usage import Billing, Cost, Usage
 from clearway.gateway.bookkeeping import Books, Exchange
 from clearway.gateway.relay import Relay
 from clearway.gateway.route import Target
 from clearway.limits.unlimited import Held, Unlimited
-from clearway.upstreams.protocol import Headers
 from tests.clients.answers import events
 from tests.gateway.test_route import LOGIN
 

@@ -15,6 +15,7 @@ import pytest
 import structlog
 
 from clearway.config.model import Upstream
+from clearway.core.fields import Fields
 from clearway.core.secret import Secret
 from clearway.gateway.call import Call, Sink
 from clearway.gateway.decode import Asked
@@ -151,7 +152,7 @@ ROOM = BodyRoom(max_body=1, max_buffered=1, max_reading=1)
 HEAD = Head(
     "POST",
     b"/v1/messages?x=never",
-    [(b"x-api-key", VALUE.encode())],
+    Fields.of([(b"x-api-key", VALUE.encode())]),
     keep_alive=True,
     chunks=True,
     declared=0,

@@ -13,7 +13,8 @@ import httpx2
 
 from clearway.config.model import Timeouts
 from clearway.core.errors import UpstreamProtocolError, UpstreamTimeout, UpstreamUnreachable
-from clearway.upstreams.protocol import Headers, Kind, Pays, Request
+from clearway.core.fields import Headers
+from clearway.upstreams.protocol import Kind, Pays, Request
 
 _TURNS = 3
 

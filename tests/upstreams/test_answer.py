@@ -93,7 +93,7 @@ def read(case: Case, pieces: list[bytes]) -> Answer:
 
     assert answer.failure is None
     assert answer.complete
-    assert (case.status, list(case.headers), case.body) == (answer.status, answer.headers, bytes(body))
+    assert (case.status, list(case.headers), case.body) == (answer.status, list(answer.headers), bytes(body))
     assert case.keep_alive == answer.keep_alive
     assert not answer.leftover
     return answer

@@ -2,8 +2,9 @@
 
 import pytest
 
+from clearway.core.fields import Headers
 from clearway.upstreams.http.head import write_head
-from clearway.upstreams.protocol import Headers, Request
+from clearway.upstreams.protocol import Request
 
 
 def written(request: Request) -> bytes:

@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from clearway.config import model as config
+from clearway.core.fields import Headers
 from clearway.core.secret import Secret
 from clearway.upstreams.anthropic import AnthropicUpstream
 from clearway.upstreams.http import Address, HttpClient
 from clearway.upstreams.passthrough import PassthroughUpstream
-from clearway.upstreams.protocol import Headers, Request, Upstream
+from clearway.upstreams.protocol import Request, Upstream
 from tests.upstreams.hostile import Journal, answering, hostile, plain, whole
 
 OWN = "sk-dummy-own"

@@ -1,34 +1,20 @@
-"""What was found out about the names of header fields, remembered within bounds.
+"""What was found out about something that comes again and again, remembered within bounds.
 
-The same few names come with every request, mostly the same ones together, so that
-most of what is to be known of a head is known before it comes. But they come from
-outside: neither their number nor their length may cost memory. Used for heads by
-server/guard, gateway/headers, upstreams and wire/lines.
+What comes comes from outside: neither the number of different things nor their length
+may cost memory. Used for the names of header fields, see core/fields.
 
 Growth: `most` keys of `longest` bytes each; when it is full, it begins anew.
 """
 
-from collections.abc import Callable, Sequence
-from operator import itemgetter
-from typing import TypeVar
-
-Names = tuple[bytes, ...]
-"""Of the fields of one head, in order."""
+from collections.abc import Callable
+from typing import Generic, TypeVar
 
 K = TypeVar("K")
 T = TypeVar("T")
 
-name_of = itemgetter(0)
-value_of = itemgetter(1)
 
-
-def names_of(fields: Sequence[tuple[bytes, bytes]]) -> Names:
-    """The names in a head."""
-    return tuple(map(name_of, fields))
-
-
-class Remembered(dict[K, T]):
-    """Verdicts by key: `remembered[key]` judges each once.
+class Remembered(Generic[K, T]):
+    """Verdicts by key; each key is judged once.
 
     Args:
         judge: Pure; asked again for what is not remembered.
@@ -37,30 +23,26 @@ class Remembered(dict[K, T]):
         most: Of the keys together.
     """
 
+    __slots__ = ("_judge", "_longest", "_most", "_size", "known")
+
     def __init__(self, judge: Callable[[K], T], size: Callable[[K], int], *, longest: int, most: int) -> None:
-        super().__init__()
         self._judge = judge
         self._size = size
         self._longest = longest
         self._most = most
+        # Not a dict with `__missing__`: to be asked for an item, that takes three times as long.
+        self.known: dict[K, T] = {}
+        """Only to be read."""
 
-    def __missing__(self, key: K) -> T:
+    def __call__(self, key: K) -> T:
+        """The verdict."""
+        verdict = self.known.get(key)
+        return self._learn(key) if verdict is None else verdict
+
+    def _learn(self, key: K) -> T:
         verdict = self._judge(key)
         if self._size(key) <= self._longest:
-            if len(self) >= self._most:
-                self.clear()
-            self[key] = verdict
+            if len(self.known) >= self._most:
+                self.known.clear()
+            self.known[key] = verdict
         return verdict
-
-
-def by_names(judge: Callable[[Names], T]) -> Remembered[Names, T]:
-    """Verdicts on the names of whole heads."""
-    return Remembered(judge, _size_of_all, longest=4096, most=256)
-
-
-def _size_of_all(names: Names) -> int:
-    return sum(map(len, names))
-
-
-lower_case: Remembered[bytes, bytes] = Remembered(bytes.lower, len, longest=64, most=1024)
-"""A name in lower case. Always the same object, so that to find it again is to compare addresses."""

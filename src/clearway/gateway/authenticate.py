@@ -9,13 +9,13 @@ from typing import Literal
 import msgspec
 
 from clearway.core.errors import NotAuthenticated
+from clearway.core.fields import Headers
 from clearway.core.usage import Billing
 from clearway.gateway.headers import is_ours
 from clearway.keys import policy
 from clearway.keys.model import Key
 from clearway.keys.secret import digest, is_wellformed
 from clearway.ledger.protocol import KeyRing
-from clearway.upstreams.protocol import Headers
 
 Credential = Literal["none", "api", "subscription"]
 """What the client brought of its own. `subscription`: an OAuth login (`sk-ant-oat`)."""

@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 from typing import Protocol
 
 from clearway.core.exchange import Endpoint, Wire
-from clearway.upstreams.protocol import Headers
+from clearway.core.fields import Headers
 
 
 class Call(Protocol):

@@ -3,8 +3,8 @@
 import msgspec
 
 from clearway.core.errors import BadRequest
+from clearway.core.fields import Fields, Headers
 from clearway.gateway.headers import first
-from clearway.upstreams.protocol import Headers
 from clearway.wire.body import Peek, Unreadable, peek, replace_model
 from clearway.wire.encoding import decode_body
 
@@ -23,17 +23,16 @@ class Asked(msgspec.Struct, frozen=True):
     def __repr__(self) -> str:
         return f"Asked({len(self.body)} bytes)"
 
-    def with_model(self, model: str, headers: list[tuple[bytes, bytes]]) -> bytes | bytearray:
-        """The body with another model: that one value changed and nothing else.
+    def with_model(self, model: str, headers: Fields) -> tuple[Fields, bytes | bytearray]:
+        """The body with another model, that one value changed and nothing else, and the fields that go with it.
 
-        A compressed body is sent on decoded then, and `content-encoding` is taken
-        out of `headers`.
+        A compressed body is sent on decoded then, without its `content-encoding`.
         """
         if model == self.peek.model:
-            return self.body
+            return headers, self.body
         if self.plain is not self.body:
-            headers[:] = [field for field in headers if field[0] != b"content-encoding"]
-        return replace_model(self.plain, model)
+            headers = Fields.of(field for field in headers if field[0] != b"content-encoding")
+        return headers, replace_model(self.plain, model)
 
 
 def decode(body: bytes | bytearray, headers: Headers, *, max_body: int, strict: bool) -> Asked:

@@ -7,12 +7,10 @@ response headers of the real API as recorded (read 2026-11-21).
 
 import re
 from collections.abc import Mapping
-from itertools import compress
 
 import msgspec
 
-from clearway.core.remembered import Names, by_names, names_of, value_of
-from clearway.upstreams.protocol import Headers
+from clearway.core.fields import Choice, Fields, Headers, Names, by_names
 
 _HOP = frozenset(
     {
@@ -32,6 +30,8 @@ _NEVER_SENT = _HOP | {b"host", b"content-length", b"expect", b"cookie", *_FORWAR
 _NEVER_SENT_PREFIXES = (b"x-forwarded-", b"x-clearway-", b"proxy-")
 CREDENTIALS = frozenset({b"authorization", b"x-api-key"})
 """The fields in which a client's credential travels."""
+EXCHANGE_HEADER = b"x-clearway-exchange"
+"""Tells the client the exchange's id, for `clearway show`."""
 
 _PLAIN_CONNECTION = (b"keep-alive", b"close", b"Keep-Alive", b"Close")
 # The account behind the gateway's own credential, and the path to it.
@@ -53,8 +53,6 @@ _DOORS_OWN = (b"access-control-", b"x-clearway-")
 _NEVER, _CREDENTIAL, _CODING, _NOTABLE, _FORWARDED = 1, 2, 4, 8, 16
 _NOTED = frozenset({b"connection", b"content-encoding", b"x-clearway-key", b"user-agent", b"x-client-request-id"})
 _NOTED_PREFIX = b"x-claude-code-"
-_Choice = list[bool]
-"""For each field of a head."""
 
 
 def _asked(name: bytes) -> int:
@@ -78,12 +76,14 @@ def _answered(name: bytes) -> int:
     return _CREDENTIAL if name in _ACCOUNT or name.startswith(_ACCOUNT_PREFIXES) else 0
 
 
-class _Asked(msgspec.Struct, frozen=True):
-    """What is known of a request by the names of its fields: which of them are meant."""
+class Known(msgspec.Struct, frozen=True):
+    """What is known of a request by the names of its fields."""
 
-    notable: _Choice
-    forwarded: bool
-    sent: dict[tuple[bool, bool], _Choice]
+    notable: Choice
+    """What something here looks at; most are only sent on."""
+    was_forwarded: bool
+    """A proxy says that it stands in between: loopback proves nothing then."""
+    sent: dict[tuple[bool, bool], Choice]
     """By `keep_credential` and `identity`."""
     has_connection: bool
 
@@ -91,46 +91,41 @@ class _Asked(msgspec.Struct, frozen=True):
 class _Answered(msgspec.Struct, frozen=True):
     """Likewise of an answer."""
 
-    returned: dict[bool, _Choice]
+    returned: dict[bool, Choice]
     """By `everything`."""
     has_connection: bool
 
 
-def _look_at_asked(names: Names) -> _Asked:
+def _look_at_request(names: Names) -> Known:
     kinds = list(map(_asked, names))
 
-    def sent(*, keep_credential: bool, identity: bool) -> _Choice:
+    def sent(*, keep_credential: bool, identity: bool) -> Choice:
         dropped = _NEVER | (0 if keep_credential else _CREDENTIAL) | (_CODING if identity else 0)
-        return [not kind & dropped for kind in kinds]
+        return Choice(names, [not kind & dropped for kind in kinds], *([b"accept-encoding"] if identity else []))
 
     both = (False, True)
-    return _Asked(
-        notable=[bool(kind & _NOTABLE) for kind in kinds],
-        forwarded=any(kind & _FORWARDED for kind in kinds),
+    return Known(
+        notable=Choice(names, [bool(kind & _NOTABLE) for kind in kinds]),
+        was_forwarded=any(kind & _FORWARDED for kind in kinds),
         sent={(keep, bare): sent(keep_credential=keep, identity=bare) for keep in both for bare in both},
         has_connection=b"connection" in names,
     )
 
 
-def _look_at_answered(names: Names) -> _Answered:
+def _look_at_answer(names: Names) -> _Answered:
     kinds = list(map(_answered, names))
     return _Answered(
-        returned={True: [kind != _NEVER for kind in kinds], False: [not kind for kind in kinds]},
+        returned={
+            True: Choice(names, [kind != _NEVER for kind in kinds], EXCHANGE_HEADER),
+            False: Choice(names, [not kind for kind in kinds], EXCHANGE_HEADER),
+        },
         has_connection=b"connection" in names,
     )
 
 
-_asked_by, _answered_by = by_names(_look_at_asked), by_names(_look_at_answered)
-
-
-def notable(headers: Headers) -> Headers:
-    """Those fields of a request that something here looks at; most are only sent on."""
-    return list(compress(headers, _asked_by[names_of(headers)].notable))
-
-
-def was_forwarded(headers: Headers) -> bool:
-    """True where a proxy says that it stands in between: loopback proves nothing then."""
-    return _asked_by[names_of(headers)].forwarded
+known_of = by_names(_look_at_request)
+"""By the names of a request's fields."""
+_answered_by = by_names(_look_at_answer)
 
 
 # At the beginning of a word, or a whole key wherever it stands.
@@ -159,7 +154,7 @@ def _is_disguised(name: bytes) -> bool:
     return plain in _NEVER_SENT or plain in CREDENTIALS or plain.startswith(_NEVER_SENT_PREFIXES)
 
 
-def outbound(headers: Headers, *, keep_credential: bool, identity: bool) -> list[tuple[bytes, bytes]]:
+def outbound(headers: Headers, *, keep_credential: bool, identity: bool) -> Fields:
     """The fields of a request that go to the upstream.
 
     Args:
@@ -167,35 +162,41 @@ def outbound(headers: Headers, *, keep_credential: bool, identity: bool) -> list
         keep_credential: The client's own credential goes along (passthrough).
         identity: Ask for an uncompressed answer, because it is watched.
     """
-    known = _asked_by[names_of(headers)]
-    sent = list(compress(headers, known.sent[keep_credential, identity]))
+    fields = Fields.of(headers)
+    known = known_of(fields.names)
+    choice = known.sent[keep_credential, identity]
+    sent = choice.of(fields, b"identity") if identity else choice.of(fields)
     if known.has_connection and (named := _named_by_connection(headers)):
-        sent = [field for field in sent if field[0] not in named]
+        # The coding is asked for by us then, whatever the client says of its own.
+        named -= {b"accept-encoding"} if identity else set()
+        sent = Fields.of(field for field in sent if field[0] not in named)
     # All values at once: mostly none is ours. Between two of them nothing is found that is in neither.
-    if is_ours(b"\n".join(map(value_of, sent))):
-        sent = [field for field in sent if not is_ours(field[1])]
-    if identity:
-        sent.append((b"accept-encoding", b"identity"))
+    if is_ours(b"\n".join(sent.values)):
+        sent = Fields.of(field for field in sent if not is_ours(field[1]))
     return sent
 
 
-def returned(headers: Headers, *, everything: bool) -> list[tuple[bytes, bytes]]:
+def returned(headers: Headers, exchange_id: bytes, *, everything: bool) -> Fields:
     """The fields of an answer that go to the client.
 
     Args:
         headers: As the upstream sent them, names in lower case.
+        exchange_id: Told to the client.
         everything: Passthrough: the account is the client's own.
     """
-    known = _answered_by[names_of(headers)]
-    kept = list(compress(headers, known.returned[everything]))
+    fields = Fields.of(headers)
+    known = _answered_by(fields.names)
+    kept = known.returned[everything].of(fields, exchange_id)
     if known.has_connection and (named := _named_by_connection(headers)):
-        return [field for field in kept if field[0] not in named]
+        named -= {EXCHANGE_HEADER}
+        return Fields.of(field for field in kept if field[0] not in named)
     return kept
 
 
 def by_name(headers: Headers) -> dict[bytes, bytes]:
     """The values by name; of a name that stands there twice the first counts."""
-    return dict(headers[::-1])
+    fields = Fields.of(headers)
+    return dict(zip(fields.names[::-1], fields.values[::-1], strict=True))
 
 
 def request_id(fields: Mapping[bytes, bytes]) -> str | None:
@@ -206,7 +207,5 @@ def request_id(fields: Mapping[bytes, bytes]) -> str | None:
 
 def first(headers: Headers, name: bytes) -> str | None:
     """The first value of a field, or None."""
-    for field, value in headers:
-        if field == name:
-            return value.decode("latin-1")
-    return None
+    value = Fields.of(headers).first(name)
+    return None if value is None else value.decode("latin-1")

@@ -8,7 +8,8 @@ Used by gateway/send.
 import asyncio
 
 from clearway.core.errors import UpstreamError
-from clearway.upstreams.protocol import Headers, Reply
+from clearway.core.fields import Headers
+from clearway.upstreams.protocol import Reply
 
 _MOST_BYTES = 64 * 1024
 _LONGEST_S = 2.0

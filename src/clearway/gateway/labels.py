@@ -9,8 +9,8 @@ from functools import lru_cache
 
 import msgspec
 
+from clearway.core.fields import Headers
 from clearway.core.usage import Usage
-from clearway.upstreams.protocol import Headers
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{5,79}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")

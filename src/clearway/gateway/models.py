@@ -18,8 +18,8 @@ from clearway.core.errors import GatewayError, NotFound, UpstreamProtocolError, 
 from clearway.gateway.admit import Walk
 from clearway.gateway.bookkeeping import Attempt
 from clearway.gateway.call import Call
-from clearway.gateway.headers import CREDENTIALS, first, is_ours
-from clearway.gateway.relay import EXCHANGE_HEADER, OWN_CREDENTIAL_REFUSED, Relay, outcome_of, warn_of_refusal
+from clearway.gateway.headers import CREDENTIALS, EXCHANGE_HEADER, first, is_ours
+from clearway.gateway.relay import OWN_CREDENTIAL_REFUSED, Relay, outcome_of, warn_of_refusal
 from clearway.gateway.route import Router, Target
 from clearway.gateway.send import billing_of
 from clearway.keys import policy

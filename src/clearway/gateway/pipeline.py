@@ -13,6 +13,7 @@ import structlog
 from clearway.config.model import Retries
 from clearway.core.errors import GatewayError, LimitExceeded, NotAuthenticated
 from clearway.core.exchange import Outcome
+from clearway.core.fields import Fields, Headers
 from clearway.core.ids import IdMaker
 from clearway.gateway.admit import Walk, admit
 from clearway.gateway.authenticate import Caller, authenticate
@@ -20,16 +21,16 @@ from clearway.gateway.bookkeeping import Books, Exchange
 from clearway.gateway.call import Call, Sink
 from clearway.gateway.cooling import Cooling
 from clearway.gateway.decode import Asked, decode
-from clearway.gateway.headers import notable, was_forwarded
+from clearway.gateway.headers import EXCHANGE_HEADER, known_of
 from clearway.gateway.labels import Labels
 from clearway.gateway.models import ModelList
-from clearway.gateway.relay import EXCHANGE_HEADER, outcome_of
+from clearway.gateway.relay import outcome_of
 from clearway.gateway.route import Router
 from clearway.gateway.send import Sender
 from clearway.ledger.protocol import KeyRing
 from clearway.limits.protocol import Limiter
 from clearway.upstreams.health import Health
-from clearway.upstreams.protocol import Headers, Upstream
+from clearway.upstreams.protocol import Upstream
 from clearway.wire.body import Peek
 from clearway.wire.messages.errors import render
 
@@ -71,8 +72,10 @@ class Gateway:
         exchange: Exchange | None = None
         try:
             # Looked at again and again; all the others are only sent on.
-            noted = notable(call.headers)
-            caller = self._authenticate(noted)
+            fields = Fields.of(call.headers)
+            known = known_of(fields.names)
+            noted = known.notable.of(fields)
+            caller = self._authenticate(noted, was_forwarded=known.was_forwarded)
             try:
                 upstreams = self._router.open_to(caller, call.endpoint)
                 asked = await self._read(call, noted, caller)
@@ -94,8 +97,8 @@ class Gateway:
             hint = f"the gateway's log has more under {exchange_id}"
             self._refuse(exchange, GatewayError("something went wrong here", hint=hint), exchange_id, sink)
 
-    def _authenticate(self, noted: Headers) -> Caller:
-        required = self._settings.key_required or was_forwarded(noted)
+    def _authenticate(self, noted: Headers, *, was_forwarded: bool) -> Caller:
+        required = self._settings.key_required or was_forwarded
         return authenticate(noted, self._ring, now_us=self._books.clock.now_us(), key_required=required)
 
     async def _read(self, call: Call, noted: Headers, caller: Caller) -> Asked:

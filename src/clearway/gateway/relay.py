@@ -13,10 +13,11 @@ import structlog
 
 from clearway.core.errors import GatewayError, LimitExceeded, UpstreamError, UpstreamProtocolError, UpstreamRefusedUs
 from clearway.core.exchange import Endpoint, Outcome
+from clearway.core.fields import Headers
 from clearway.gateway.bookkeeping import Attempt, Exchange
 from clearway.gateway.call import Sink
 from clearway.gateway.headers import by_name, request_id, returned
-from clearway.upstreams.protocol import Headers, Pour, Reply
+from clearway.upstreams.protocol import Pour, Reply
 from clearway.wire.encoding import Inflater
 from clearway.wire.messages.watch import BODY_LIMIT, PING, BodyWatch, NoWatch, StreamWatch, Watch
 
@@ -25,8 +26,6 @@ log = structlog.get_logger()
 OWN_CREDENTIAL_REFUSED = frozenset({401, 402, 403})
 _METERED: frozenset[Endpoint] = frozenset({"messages"})
 _OK, _CLIENT_ERROR, _TOO_MANY, _SERVER_ERROR = 200, 400, 429, 500
-EXCHANGE_HEADER = b"x-clearway-exchange"
-"""Tells the client the exchange's id, for `clearway show`."""
 
 
 def watch_for(endpoint: Endpoint, content_type: bytes | None) -> Watch:
@@ -79,8 +78,7 @@ class Relay:
         if pays == "gateway" and reply.status in OWN_CREDENTIAL_REFUSED:
             raise self._refused(reply.status)
         self._set_watch(fields)
-        headers = returned(reply.headers, everything=pays == "client")
-        headers.append((EXCHANGE_HEADER, self._exchange.id.encode()))
+        headers = returned(reply.headers, self._exchange.id.encode(), everything=pays == "client")
         self._head = (reply.status, headers)
         if not getattr(reply, "is_whole", False):
             self._begin()

@@ -228,7 +228,9 @@ def _request(walk: Walk, target: Target) -> Request:
     call, asked = walk.call, walk.asked
     own = target.upstream.pays == "client"
     headers = outbound(call.headers, keep_credential=own, identity=call.endpoint in OWN_ENDPOINTS)
-    body = asked.body if own or target.model is None else asked.with_model(target.model, headers)
+    body = asked.body
+    if not own and target.model is not None:
+        headers, body = asked.with_model(target.model, headers)
     return Request(method=call.method.encode(), target=call.target, headers=headers, body=body)
 
 

@@ -10,8 +10,8 @@ from typing import Any
 from starlette.datastructures import MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
 
+from clearway.core.fields import Headers
 from clearway.gateway.headers import first
-from clearway.upstreams.protocol import Headers
 
 
 class Cors(CORSMiddleware):

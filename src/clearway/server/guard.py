@@ -17,7 +17,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from clearway.core.errors import BadRequest, ClientError, GatewayError, HeadTooLarge, Overloaded, TooSlow
-from clearway.core.remembered import Names, lower_case, names_of
+from clearway.core.fields import Fields, lower_case
 from clearway.server.stall import Stall
 from clearway.server.turn import Head, Turn
 from clearway.wire.messages.errors import render
@@ -62,7 +62,10 @@ class Guard(HttpToolsProtocol):
         """The one that is being answered; the newest may wait behind it."""
         self._task: asyncio.Task[None] | None = None
         self._turns = 0
-        self._names: Names = ()
+        self._came: list[bytes] = []
+        """Names and values, in turn."""
+        self._take = self._came.extend
+        self._fields = Fields((), ())
         self._in_head = True
         self._head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
@@ -121,20 +124,22 @@ class Guard(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A new request begins."""
         self.url = b""
-        self.headers = []
+        self._came = []
+        self._take = self._came.extend
         self._in_head = True
         self._in_body = False
         self._unwanted = 0
         self._silent = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep; but trailers belong to nobody: they came after everything was decided."""
-        if self._in_head:
-            self.headers.append((lower_case[name], value))
+        """Keep: for every field of every head, so that nothing else is done here."""
+        self._take((name, value))
 
     def on_headers_complete(self) -> None:
         """Judge the head before anything is done with it."""
         self._in_head = False
+        # Trailers come later, and belong to nobody: everything is decided by then.
+        self._fields = Fields(lower_case(tuple(self._came[::2])), tuple(self._came[1::2]))
         problem = self._problem()
         if problem is not None:
             self._refusal = problem
@@ -151,7 +156,7 @@ class Guard(HttpToolsProtocol):
         head = Head(
             parser.get_method().decode("ascii"),
             self.url,
-            self.headers,
+            self._fields,
             keep_alive=chunks and parser.should_keep_alive() and self._turns < MAX_REQUESTS,
             chunks=chunks,
             expects_continue=self.expect_100_continue,
@@ -170,15 +175,13 @@ class Guard(HttpToolsProtocol):
 
     def _declared(self) -> int | None:
         """How long the body will be, by a head that was judged to be right."""
-        names = self._names
-        if b"transfer-encoding" in names:
-            return None
-        return int(self.headers[names.index(b"content-length")][1]) if b"content-length" in names else 0
+        fields = self._fields
+        return None if b"transfer-encoding" in fields.names else int(fields.first(b"content-length") or 0)
 
     def _begin_asgi(self) -> None:
         self._turn = None
         # What uvicorn has at the beginning of a request.
-        headers = self.headers
+        headers = list(self._fields)
         url, expects = self.url, self.expect_100_continue
         super().on_message_begin()
         self.url, self.expect_100_continue = url, expects
@@ -246,14 +249,14 @@ class Guard(HttpToolsProtocol):
 
     def _problem(self) -> ClientError | None:
         """What is wrong with the head; None where it is as it should be."""
-        url, fields, version = self.url, self.headers, self.parser.get_http_version()
-        self._names = names = names_of(fields)
+        url, fields, version = self.url, self._fields, self.parser.get_http_version()
+        names = fields.names
         hosts = names.count(b"host")
         # The parser also takes lists that end with it, and HTTP/1.0 (RFC 9112, section 6.1).
         framed = b"transfer-encoding" not in names or (
-            version == "1.1" and self._values(b"transfer-encoding") == [b"chunked"]
+            version == "1.1" and self._given(b"transfer-encoding") == [b"chunked"]
         )
-        self.expect_100_continue = b"expect" in names and b"100-continue" in self._values(b"expect")
+        self.expect_100_continue = b"expect" in names and b"100-continue" in self._given(b"expect")
         # What came so far is an upper bound, mostly within the limit: no need to add up.
         size = self._head_bytes
         if size > MAX_HEAD:
@@ -266,13 +269,13 @@ class Guard(HttpToolsProtocol):
             return None
         return self._first_problem(size, hosts, plain=plain, versioned=versioned, framed=framed)
 
-    def _values(self, wanted: bytes) -> list[bytes]:
-        return [value.lower() for name, value in self.headers if name == wanted]
+    def _given(self, wanted: bytes) -> list[bytes]:
+        return [value.lower() for name, value in self._fields if name == wanted]
 
     def _first_problem(self, size: int, hosts: int, *, plain: bool, versioned: bool, framed: bool) -> ClientError:
         problems = (
             (len(self.url) > MAX_TARGET, HeadTooLarge, f"the request target is over {MAX_TARGET} bytes"),
-            (len(self.headers) > MAX_FIELDS, HeadTooLarge, f"the request head has over {MAX_FIELDS} fields"),
+            (len(self._fields) > MAX_FIELDS, HeadTooLarge, f"the request head has over {MAX_FIELDS} fields"),
             (size > MAX_HEAD, HeadTooLarge, f"the request head is over {MAX_HEAD} bytes"),
             (not plain, BadRequest, "the request line is not one of an API client"),
             (not versioned, BadRequest, "this is not HTTP/1.1"),

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 
 from clearway.core.errors import WrongHost
-from clearway.upstreams.protocol import Headers
+from clearway.core.fields import Fields, Headers
 
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _SPELLINGS = 64
@@ -36,11 +36,7 @@ class Hosts:
         Raises:
             WrongHost: It was meant for somebody else.
         """
-        value = b""
-        for name, given in headers:
-            if name == b"host":
-                value = given
-                break
+        value = Fields.of(headers).first(b"host") or b""
         if value in self._spelled:
             return
         found = _HOST.fullmatch(value)

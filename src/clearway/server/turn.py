@@ -13,11 +13,10 @@ from typing import Protocol
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from clearway.core.exchange import Endpoint, Wire
+from clearway.core.fields import Fields, Headers
 from clearway.gateway.call import Call, Sink
-from clearway.gateway.headers import first
 from clearway.server.body import BodyRoom, HeldBody, Tap
 from clearway.server.paths import Place
-from clearway.upstreams.protocol import Headers
 from clearway.wire.lines import join_head
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -80,7 +79,7 @@ class Head:
         self,
         method: str,
         target: bytes,
-        headers: Headers,
+        headers: Fields,
         *,
         keep_alive: bool,
         chunks: bool,
@@ -223,10 +222,11 @@ class Turn:
 
     def start(self, status: int, headers: Headers) -> None:
         """Send the head."""
+        fields = Fields.of(headers)
         if status in _BODILESS:
-            headers = [field for field in headers if field[0] != b"content-length"]
+            fields = Fields.of(field for field in fields if field[0] != b"content-length")
         more = [*self._extra]
-        length = first(headers, b"content-length")
+        length = fields.first(b"content-length")
         if status in _BODILESS or self.method == "HEAD":
             self._left = 0
         elif length is not None:
@@ -238,7 +238,7 @@ class Turn:
             self.keep_alive = False
         if not self.keep_alive:
             more.append((b"connection", b"close"))
-        head = join_head(_STATUS_LINE[status], headers, more)
+        head = join_head(_STATUS_LINE[status], fields, *more)
         self.started = True
         if not self.disconnected:
             self._transport.write(head)

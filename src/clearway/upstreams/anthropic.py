@@ -9,18 +9,15 @@ Used by compose, behind `upstreams/protocol.py`.
 """
 
 from contextlib import AbstractAsyncContextManager
-from itertools import compress
 
 from clearway.config import model as config
-from clearway.core.remembered import by_names, names_of
+from clearway.core.fields import Choice, Fields, Headers, Names, by_names
 from clearway.core.secret import Secret
 from clearway.upstreams.http import HttpClient
-from clearway.upstreams.protocol import Headers, Kind, Pays, Reply, Request
+from clearway.upstreams.protocol import Kind, Pays, Reply, Request
 
 _CREDENTIALS = frozenset({b"x-api-key", b"authorization"})
 _BETA = b"anthropic-beta"
-_foreign_to = by_names(lambda names: [name.lower() not in _CREDENTIALS for name in names])
-"""Which fields of a head hold no credential."""
 
 
 class AnthropicUpstream:
@@ -48,13 +45,15 @@ class AnthropicUpstream:
         self._auth = settings.auth
         self._withheld = frozenset(beta.strip().encode() for beta in settings.withhold_betas)
         self._client = client
+        self._with_ours = by_names(self._choose)
+        """The fields of a head that hold no credential, and ours."""
 
     def open(self, request: Request) -> AbstractAsyncContextManager[Reply]:
         """See `protocol.Upstream.open`."""
-        headers = list(compress(request.headers, _foreign_to[names_of(request.headers)]))
+        fields = Fields.of(request.headers)
         if self._withheld:
-            headers = self._without_withheld(headers)
-        headers.append(self._own_credential())
+            fields = self._without_withheld(fields)
+        headers = self._with_ours(fields.names).of(fields, self._value())
         return self._client.open(
             Request(method=request.method, target=request.target, headers=headers, body=request.body)
         )
@@ -66,11 +65,15 @@ class AnthropicUpstream:
         """Close the connections."""
         await self._client.aclose()
 
-    def _own_credential(self) -> tuple[bytes, bytes]:
+    def _value(self) -> bytes:
         value = self._credential.reveal().encode("ascii")
-        return (b"x-api-key", value) if self._auth == "x-api-key" else (b"authorization", b"Bearer " + value)
+        return value if self._auth == "x-api-key" else b"Bearer " + value
 
-    def _without_withheld(self, headers: Headers) -> list[tuple[bytes, bytes]]:
+    def _choose(self, names: Names) -> Choice:
+        ours = b"x-api-key" if self._auth == "x-api-key" else b"authorization"
+        return Choice(names, [name.lower() not in _CREDENTIALS for name in names], ours)
+
+    def _without_withheld(self, headers: Headers) -> Fields:
         """The fields without the withheld betas; one of which nothing is left is left out."""
         kept: list[tuple[bytes, bytes]] = []
         for name, value in headers:
@@ -78,7 +81,7 @@ class AnthropicUpstream:
                 kept.append((name, value))
             elif (left := self._left_of(value)) is not None:
                 kept.append((name, left))
-        return kept
+        return Fields.of(kept)
 
     def _left_of(self, value: bytes) -> bytes | None:
         betas = value.split(b",")

@@ -4,14 +4,13 @@ Any implementation must pass `tests/upstreams/`. A new kind is one file, one
 line in `upstreams/registry.py`, and that suite green.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Literal, Protocol
 
 import msgspec
 
-Headers = Sequence[tuple[bytes, bytes]]
-"""Header fields in the order of the wire; names in lower case."""
+from clearway.core.fields import Headers
 
 Kind = Literal["anthropic", "passthrough", "agent-sdk", "replay", "sim"]
 

@@ -17,7 +17,8 @@ from clearway.config.model import Upstream as Settings
 from clearway.config.problems import ConfigError, Problem
 from clearway.core.clock import Clock
 from clearway.core.errors import BadRequest, TooLarge
-from clearway.upstreams.protocol import Headers, Kind, Pays, Request
+from clearway.core.fields import Headers
+from clearway.upstreams.protocol import Kind, Pays, Request
 from clearway.upstreams.replaying.index import Index, key_of, sought
 from clearway.upstreams.replaying.recording import NotARecording, Played, play
 from clearway.upstreams.replaying.reply import ReplayReply

@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 
 import msgspec
 
-from clearway.upstreams.protocol import Headers
+from clearway.core.fields import Headers
 
 _PREFIX = "anthropic-ratelimit-"
 _UNIFIED = "anthropic-ratelimit-unified-"

@@ -19,7 +19,8 @@ from clearway.config.model import Timeouts
 from clearway.config.model import Upstream as Settings
 from clearway.core.clock import Clock
 from clearway.core.errors import UpstreamTimeout
-from clearway.upstreams.protocol import Headers, Kind, Pays, Request
+from clearway.core.fields import Headers
+from clearway.upstreams.protocol import Kind, Pays, Request
 from clearway.upstreams.simulation import catalogue, render
 from clearway.upstreams.simulation.cache import PromptCache
 from clearway.upstreams.simulation.faults import Fault

@@ -11,7 +11,7 @@ from typing import Literal
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from clearway.core.remembered import lower_case, names_of
+from clearway.core.fields import Fields, lower_case
 
 MAX_HEAD = 64 * 1024
 """Names and values of one head (and its trailers) together, in bytes."""
@@ -28,6 +28,7 @@ _SWITCHING_PROTOCOLS = 101
 _FIRST_FINAL = 200
 _LAST = 599
 _BODILESS = frozenset({204, 304})
+_NONE = Fields((), ())
 
 
 class _Refusal(Exception):
@@ -42,13 +43,14 @@ class Answer:
     """
 
     __slots__ = (
+        "_came",
         "_fed",
         "_interim",
         "_is_head",
         "_parser",
         "_pieces",
         "_silent",
-        "_trailers",
+        "_take",
         "_until_close",
         "begun",
         "complete",
@@ -64,18 +66,19 @@ class Answer:
     def __init__(self, *, is_head: bool = False) -> None:
         self._is_head = is_head
         self._parser: HttpResponseParser | None = HttpResponseParser(self)
-        self._trailers: list[tuple[bytes, bytes]] = []
         self._fed = 0
         self._interim = 0
         self._silent = 0
         self._until_close = False
+        self._came: list[bytes] = []
+        self._take = self._came.extend
         self._pieces: list[bytes] = []
         self.begun = False
         """A byte has come."""
         self.has_head = False
         """`status` and `headers` are final."""
         self.status = 0
-        self.headers: list[tuple[bytes, bytes]] = []
+        self.headers = _NONE
         self.size = 0
         """Bytes of the body that `take` would hand out."""
         self.complete = False
@@ -160,16 +163,14 @@ class Answer:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One field of a head or of the trailers, whole."""
-        if not self.has_head:
-            self.headers.append((lower_case[name], value))
-        elif not self.complete:
-            self._trailers.append((name, value))
+        self._take((name, value))
 
     def on_headers_complete(self) -> None:
         """The empty line after a head."""
         parser = self._parser
         if parser is None:
             return
+        self.headers = Fields(lower_case(tuple(self._came[::2])), tuple(self._came[1::2]))
         self._check_size()
         if self.failure is not None:
             raise _Refusal
@@ -208,10 +209,11 @@ class Answer:
 
     def _check_size(self) -> None:
         """What came since the head began is an upper bound, mostly within the limits: no need to add up."""
-        if len(self.headers) + len(self._trailers) > MAX_FIELDS:
+        if len(self._came) > 2 * MAX_FIELDS:
             self._fail(f"its head has more than {MAX_FIELDS} fields")
         elif self._fed > MAX_HEAD:
-            size = sum(len(name) + len(value) + 4 for name, value in (*self.headers, *self._trailers))
+            # Names and values, each with two bytes behind it.
+            size = sum(map(len, self._came)) + 2 * len(self._came)
             if size > MAX_HEAD:
                 self._fail(f"its head is larger than {MAX_HEAD} bytes")
 
@@ -219,13 +221,14 @@ class Answer:
         self._interim += 1
         if self._interim > MAX_INTERIM:
             self._refuse(f"more than {MAX_INTERIM} interim answers came before it")
-        self.headers = []
+        self._came = []
+        self._take = self._came.extend
 
     def _framing(self, version: str) -> Literal["length", "chunked", "until close"]:
-        names = names_of(self.headers)
+        names = self.headers.names
         lengths, codings = names.count(b"content-length"), names.count(b"transfer-encoding")
         # A coding that we do not undo cannot be passed on: the next hop frames anew.
-        if codings and self.headers[names.index(b"transfer-encoding")][1].strip().lower() != b"chunked":
+        if codings and (self.headers.first(b"transfer-encoding") or b"").strip().lower() != b"chunked":
             self._refuse("its transfer coding is not 'chunked'")
         if codings and (codings > 1 or lengths or version == "1.0"):
             self._refuse("its length is told in two ways")

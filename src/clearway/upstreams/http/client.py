@@ -17,13 +17,14 @@ from typing import Self
 from clearway.config.model import Timeouts
 from clearway.config.proxies import Proxy
 from clearway.core.errors import UpstreamProtocolError
+from clearway.core.fields import Headers
 from clearway.upstreams.http.address import Address
 from clearway.upstreams.http.answer import Answer
 from clearway.upstreams.http.connection import Connection
 from clearway.upstreams.http.dial import Route, dial, make_context
 from clearway.upstreams.http.head import write_head
 from clearway.upstreams.http.pool import Pool
-from clearway.upstreams.protocol import Headers, Request
+from clearway.upstreams.protocol import Request
 
 # Methods that ask and change nothing (RFC 9110, section 9.2.1); any other may only be
 # repeated where it certainly was not applied (section 9.2.2).

@@ -9,7 +9,7 @@ Used by `client`.
 
 import re
 
-from clearway.core.remembered import by_names, names_of
+from clearway.core.fields import Fields, by_names
 from clearway.upstreams.protocol import Request
 from clearway.wire.lines import join_head
 
@@ -41,12 +41,16 @@ def write_head(request: Request, *, host: bytes, prefix: bytes) -> bytes:
         raise ValueError("the method of the request cannot be sent")
     if not target.startswith(b"/") or len(target.translate(None, _CONTROLS_AND_BLANKS)) != len(target):
         raise ValueError("the target of the request must begin with '/' and hold no blanks or control characters")
-    wrong = _unsendable[names_of(request.headers)]
-    if wrong is not None:
-        raise ValueError(f"the header {wrong[:64]!r} cannot be sent")
+    fields = Fields.of(request.headers)
+    wrong = _unsendable(fields.names)
+    if wrong:
+        raise ValueError(f"the header {wrong[0][:64]!r} cannot be sent")
+    start = b"%b %b%b HTTP/1.1" % (method, prefix, target)
+    fields = Fields((b"host", *fields.names), (host, *fields.values))
     size = body_size(request.body)
-    length = [(b"content-length", b"%d" % size)] if size or method not in _BODILESS else []
-    return join_head(b"%b %b%b HTTP/1.1" % (method, prefix, target), [(b"host", host), *request.headers], length)
+    if size or method not in _BODILESS:
+        return join_head(start, fields, (b"content-length", b"%d" % size))
+    return join_head(start, fields)
 
 
 def body_size(body: bytes | bytearray | memoryview) -> int:
@@ -58,5 +62,5 @@ def _may_send(name: bytes) -> bool:
     return _TOKEN.fullmatch(name) is not None and name.lower() not in _OURS
 
 
-_unsendable = by_names(lambda names: next((name for name in names if not _may_send(name)), None))
-"""The first of a head that cannot be sent."""
+_unsendable = by_names(lambda names: [name for name in names if not _may_send(name)])
+"""Those of a head that cannot be sent."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from clearway.upstreams.protocol import Headers
+from clearway.core.fields import Headers
 
 _SAFE = frozenset({"content-type", "request-id", "retry-after", "retry-after-ms", "x-should-retry"})
 _SAFE_FAMILY = "anthropic-"

@@ -6,7 +6,7 @@ Source: the seam, `upstreams/protocol.py`, class `Reply`.
 import asyncio
 
 from clearway.core.clock import Clock
-from clearway.upstreams.protocol import Headers
+from clearway.core.fields import Headers
 from clearway.upstreams.replaying.recording import Played
 
 # Pieces after which a reader who never waits gives the others a turn.

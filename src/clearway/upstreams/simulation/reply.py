@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from clearway.core.errors import UpstreamProtocolError, UpstreamTimeout
-from clearway.upstreams.protocol import Headers
+from clearway.core.fields import Headers
 
 # Pieces after which a reader who never waits gives the others a turn.
 _TURN = 32
