@@ -6,10 +6,11 @@ import msgspec
 import pytest
 from sqlalchemy import select
 
-from clearway.core.exchange import Record
+from clearway.core.exchange import Measure, Record
 from clearway.core.usage import Usage
 from clearway.ledger import instances
 from clearway.ledger.fold import Fold
+from clearway.ledger.protocol import AttemptRow, ExchangeRow
 from clearway.ledger.schema import exchanges
 from clearway.ledger.store import Store
 from tests.ledger.stories import START_US, Story, instance, keep, keep_stories, new_ids
@@ -165,3 +166,25 @@ def test_truth_replaces_the_guess(store: Store) -> None:
     detail = store.exchange(one)
     assert (detail.exchange.outcome, detail.exchange.output_tokens, detail.exchange.total_us) == ("ok", 20, 2_000_000)
     assert (detail.attempts[0].outcome, detail.attempts[0].output_tokens) == ("ok", 20)
+
+
+def test_nothing_of_the_guess_is_left(store: Store) -> None:
+    """Where the truth has nothing to say of it, what the sweep had charged is gone."""
+    (one,) = new_ids(1)
+    story = Story(one, instance_id="slow")
+    fold = Fold()
+    keep(store, story.admission, story.start, story.progress, fold=fold)
+    sweep(store, alone=True)
+    assert store.exchange(one).exchange.output_tokens
+
+    nothing = Measure(status=529, error_type="overloaded_error", total_us=5)
+    end = msgspec.structs.replace(story.end, outcome="upstream_error", measure=nothing)
+    settlement = msgspec.structs.replace(story.settlement, outcome="upstream_error", measure=nothing)
+    keep(store, end, settlement, fold=fold)
+
+    detail = store.exchange(one)
+    kept: ExchangeRow | AttemptRow
+    for kept in (detail.exchange, detail.attempts[0]):
+        assert (kept.outcome, kept.status, kept.total_us) == ("upstream_error", 529, 5)
+        assert (kept.output_tokens, kept.cost_nano, kept.response_model, kept.first_byte_us) == (None,) * 4
+        assert not kept.estimated

@@ -10,14 +10,12 @@ Used by the upstream kinds that speak HTTP.
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Self
 
 from clearway.config.model import Timeouts
 from clearway.config.proxies import Proxy
 from clearway.core.errors import UpstreamProtocolError
-from clearway.core.fields import Headers
 from clearway.upstreams.http.address import Address
 from clearway.upstreams.http.answer import Answer
 from clearway.upstreams.http.connection import Connection
@@ -116,12 +114,12 @@ class HttpClient:
 
 
 class Exchange:
-    """One request and its answer, as a context and a `protocol.Reply`.
+    """One request and its answer, as a context.
 
     Made per request; entered once.
     """
 
-    __slots__ = ("_answer", "_connection", "_finish", "_request", "_start")
+    __slots__ = ("_connection", "_finish", "_request", "_start")
 
     def __init__(
         self, request: Request, start: Callable[[Request], Awaitable[_Running]], finish: Callable[[Connection], None]
@@ -130,11 +128,10 @@ class Exchange:
         self._start = start
         self._finish = finish
         self._connection: Connection | None = None
-        self._answer: Answer | None = None
 
-    async def __aenter__(self) -> Self:
-        self._connection, self._answer = await self._start(self._request)
-        return self
+    async def __aenter__(self) -> "HttpReply":
+        self._connection, answer = await self._start(self._request)
+        return HttpReply(self._connection, answer)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -143,44 +140,29 @@ class Exchange:
         if connection is not None:
             self._finish(connection)
 
-    @property
-    def status(self) -> int:
-        """The final status."""
-        return self._got.status
 
-    @property
-    def headers(self) -> Headers:
-        """As they came, names in lower case."""
-        return self._got.headers
+class HttpReply:
+    """An answer whose head is here: a `protocol.Reply` that can `pour`.
+
+    What it reads with is the connection's own: one call less for each piece.
+    """
+
+    __slots__ = ("_answer", "headers", "pour", "read", "status")
+
+    def __init__(self, connection: Connection, answer: Answer) -> None:
+        self._answer = answer
+        self.status = answer.status
+        self.headers = answer.headers
+        self.read = connection.read
+        self.pour = connection.pour
 
     @property
     def ended(self) -> bool:
         """The last byte of the body has been handed out."""
-        answer = self._got
+        answer = self._answer
         return answer.complete and not answer.size
 
     @property
     def is_whole(self) -> bool:
         """The last byte has come: nothing has to be waited for."""
-        return self._got.complete
-
-    def read(self) -> Coroutine[object, object, bytes]:
-        """See `protocol.Reply.read`."""
-        connection = self._connection
-        if connection is None:
-            raise RuntimeError("the exchange is not open")
-        # The connection's own coroutine: one less for each piece.
-        return connection.read()
-
-    def pour(self, into: Callable[[bytes], bool]) -> Coroutine[object, object, bool]:
-        """See `protocol.Pour`."""
-        connection = self._connection
-        if connection is None:
-            raise RuntimeError("the exchange is not open")
-        return connection.pour(into)
-
-    @property
-    def _got(self) -> Answer:
-        if self._answer is None:
-            raise RuntimeError("the exchange is not open")
-        return self._answer
+        return self._answer.complete
