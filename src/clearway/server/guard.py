@@ -140,6 +140,7 @@ class Guard(HttpToolsProtocol):
         self._in_head = False
         # Trailers come later, and belong to nobody: everything is decided by then.
         self._fields = Fields(lower_case(tuple(self._came[::2])), tuple(self._came[1::2]))
+        self._came.clear()
         problem = self._problem()
         if problem is not None:
             self._refusal = problem

@@ -71,6 +71,7 @@ class Answer:
         self._silent = 0
         self._until_close = False
         self._came: list[bytes] = []
+        """Names and values of a head that is not complete, or of trailers, in turn."""
         self._take = self._came.extend
         self._pieces: list[bytes] = []
         self.begun = False
@@ -171,6 +172,7 @@ class Answer:
         if parser is None:
             return
         self.headers = Fields(lower_case(tuple(self._came[::2])), tuple(self._came[1::2]))
+        self._came.clear()
         self._check_size()
         if self.failure is not None:
             raise _Refusal
@@ -204,16 +206,20 @@ class Answer:
 
     def on_message_complete(self) -> None:
         """The end of an answer, interim ones included."""
+        if self._came and not self.complete:
+            # Trailers that came with the end were not looked at yet.
+            self._check_size()
         if self.has_head and self._parser is not None:
             self._finish(keep_alive=self._parser.should_keep_alive())
 
     def _check_size(self) -> None:
         """What came since the head began is an upper bound, mostly within the limits: no need to add up."""
-        if len(self._came) > 2 * MAX_FIELDS:
+        head = self.headers
+        count = len(head.names) + len(self._came) // 2
+        if count > MAX_FIELDS:
             self._fail(f"its head has more than {MAX_FIELDS} fields")
         elif self._fed > MAX_HEAD:
-            # Names and values, each with two bytes behind it.
-            size = sum(map(len, self._came)) + 2 * len(self._came)
+            size = sum(map(len, (*head.names, *head.values, *self._came))) + 4 * count
             if size > MAX_HEAD:
                 self._fail(f"its head is larger than {MAX_HEAD} bytes")
 
@@ -221,8 +227,7 @@ class Answer:
         self._interim += 1
         if self._interim > MAX_INTERIM:
             self._refuse(f"more than {MAX_INTERIM} interim answers came before it")
-        self._came = []
-        self._take = self._came.extend
+        self.headers = _NONE
 
     def _framing(self, version: str) -> Literal["length", "chunked", "until close"]:
         names = self.headers.names
