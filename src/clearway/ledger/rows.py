@@ -3,14 +3,15 @@
 Owns the last look at every value: text without NUL and lone surrogates, numbers
 that fit. PostgreSQL refuses the others, and one refused value would fail a whole
 batch. A row is a tuple beside a tuple of names, because the writer handles a few
-for each exchange; it looks at the values of many rows at once (ledger/statements).
+for each exchange; it looks at the values of a row all at once (ledger/statements).
 The forms with names are made of rows. Pure.
 Used by ledger/batch, ledger/statements, ledger/instances and observe/feed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import reduce
 from operator import attrgetter, or_
+from typing import Any
 
 import msgspec
 
@@ -116,21 +117,19 @@ def number(value: int | None) -> int | None:
     return _NUMBER_MAX if value > 0 else 0
 
 
-def texts(values: tuple[str | None, ...]) -> tuple[str | None, ...]:
-    """`text` of each value of a column; mostly there is nothing to do for any."""
-    joined = "".join(filter(None, values))
+def texts_fit(values: Iterable[Any]) -> bool:
+    """Whether `text` would change none of them; each is a text or None."""
+    texts = tuple(filter(None, values))
+    joined = "".join(texts)
     if not joined.isascii() or "\0" in joined:
-        return tuple(map(text, values))
-    if len(joined) > _TEXT_CHARACTERS and max(map(len, filter(None, values))) > _TEXT_CHARACTERS:
-        return tuple(map(text, values))
-    return values
+        return False
+    return len(joined) <= _TEXT_CHARACTERS or max(map(len, texts)) <= _TEXT_CHARACTERS
 
 
-def numbers(values: tuple[int | None, ...]) -> tuple[int | None, ...]:
-    """`number` of each value of a column."""
+def numbers_fit(values: Iterable[Any]) -> bool:
+    """Whether `number` would change none of them; each is an integer or None."""
     # All of their bits together are negative or too large where one of them is.
-    bits = reduce(or_, filter(None, values), 0)
-    return values if 0 <= bits <= _SURELY_FITS else tuple(map(number, values))
+    return bool(0 <= reduce(or_, filter(None, values), 0) <= _SURELY_FITS)
 
 
 def admission_row(admission: Admission) -> Row:

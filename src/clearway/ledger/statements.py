@@ -7,28 +7,30 @@ stands are left out: the driver of SQLite spends more on a None than SQLite on a
 (3,300 instructions, in search of its `__adapt__`), and a batch of usual exchanges has
 one in every third place. Used by ledger/batch.
 
-Growth: `_TEXTS` texts for each kind of row.
+Growth: `_PLANS` plans for each kind of row, each with a text for every size.
 """
 
 import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, lru_cache
-from itertools import chain
+from itertools import chain, compress
+from operator import itemgetter
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from sqlalchemy import Boolean, Column, ColumnElement, Dialect, Table, Text
+from sqlalchemy import BigInteger, Column, ColumnElement, Dialect, Table, Text
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from clearway.ledger.rows import SURE, Row, Value, numbers, texts
+from clearway.ledger.rows import SURE, Row, named, numbers_fit, texts_fit
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite
 
 _SIZES = (32, 16, 8, 4, 2, 1)
 """Rows in one statement, so that a few statements serve every batch."""
-_TEXTS = 128
+_PLANS = 128
 _ONE_ROW = re.compile(r"(INSERT INTO \w+ )\((.*)\) VALUES \((.*)\)( ON CONFLICT .*)", re.DOTALL)
 
 
@@ -41,13 +43,15 @@ class _Parts(msgspec.Struct, frozen=True):
     on_conflict: str
 
 
-class _Kind(msgspec.Struct, frozen=True):
-    """What a column may hold."""
+class _Plan(msgspec.Struct, frozen=True):
+    """How rows are written in which the same columns are filled."""
 
-    nothing: Value
-    """Stands there where nothing is said."""
-    fit: Callable[[Any], Row]
-    """Brings many values into bounds."""
+    chosen: list[bool]
+    """Those columns."""
+    pick: Callable[[Row], Row]
+    """Takes their values out of a row."""
+    texts: dict[int, str]
+    """The statements so far, by number of rows."""
 
 
 class Insertion:
@@ -74,32 +78,37 @@ class Insertion:
         self._names = names
         self._closing = tuple(closing)
         self._guard = guard
-        self._kinds = [_kind(table.c[name]) for name in names]
-        self._text_of = lru_cache(_TEXTS)(self._write)
+        self._texts = _picker([_is_text(table.c[name]) for name in names])
+        self._numbers = _picker([_is_number(table.c[name]) for name in names])
+        self._plan_of = lru_cache(_PLANS)(self._make_plan)
 
     def run(self, cursor: DBAPICursor, rows: list[Row]) -> None:
         """Write the rows, as few statements."""
-        # What is left out of a new row is also what `excluded` has for one that is there.
-        places: list[int] = []
-        columns: list[Row] = []
-        for place, (column, kind) in enumerate(zip(zip(*rows, strict=True), self._kinds, strict=True)):
-            if column[0] is not kind.nothing or column.count(kind.nothing) < len(column):
-                places.append(place)
-                columns.append(kind.fit(column))
-        filled = list(zip(*columns, strict=True))
-        chosen = tuple(places)
+        fitting = [row if self._fits(row) else tuple(named(self._names, row).values()) for row in rows]
+        plan = self._plan_of(frozenset([tuple(map(type, row)) for row in fitting]))
+        filled = list(map(plan.pick, fitting))
         start = 0
         for size in _SIZES:
             while len(filled) - start >= size:
                 values = tuple(chain.from_iterable(filled[start : start + size]))
-                cursor.execute(self._text_of(chosen, size), values)
+                cursor.execute(plan.texts.get(size) or self._write(plan, size), values)
                 start += size
 
-    def _write(self, places: tuple[int, ...], size: int) -> str:
+    def _fits(self, row: Row) -> bool:
+        return texts_fit(self._texts(row)) and numbers_fit(self._numbers(row))
+
+    def _make_plan(self, types: frozenset[tuple[type, ...]]) -> _Plan:
+        """For rows whose values have these types."""
+        # What is left out of a new row is NULL, and so it is in `excluded` for one that is there.
+        chosen = [any(kind is not NoneType for kind in kinds) for kinds in zip(*types, strict=True)]
+        return _Plan(chosen, _picker(chosen), {})
+
+    def _write(self, plan: _Plan, size: int) -> str:
         parts = self._parts
-        names = ", ".join([parts.names[place] for place in places])
-        row = ", ".join([parts.values[place] for place in places])
-        return f"{parts.into}({names}) VALUES {', '.join([f'({row})'] * size)}{parts.on_conflict}"
+        names, row = ", ".join(compress(parts.names, plan.chosen)), ", ".join(compress(parts.values, plan.chosen))
+        text = f"{parts.into}({names}) VALUES {', '.join([f'({row})'] * size)}{parts.on_conflict}"
+        plan.texts[size] = text
+        return text
 
     @cached_property
     def _parts(self) -> _Parts:
@@ -122,16 +131,19 @@ class Insertion:
         return _Parts(found[1], names, values, found[4])
 
 
-def _kind(column: Column[Any]) -> _Kind:
-    if isinstance(column.type, Boolean):
-        return _Kind(False if column.server_default is not None else None, _as_it_is)
-    if column.name in SURE:
-        return _Kind(None, _as_it_is)
-    return _Kind(None, texts if isinstance(column.type, Text) else numbers)
+def _picker(chosen: Sequence[bool]) -> Callable[[Row], Row]:
+    """Takes the chosen values out of a row."""
+    places = list(compress(range(len(chosen)), chosen))
+    # Of one place alone `itemgetter` would hand out the value by itself.
+    return itemgetter(*places) if len(places) > 1 else itemgetter(slice(places[0], places[0] + 1))
 
 
-def _as_it_is(values: Row) -> Row:
-    return values
+def _is_text(column: Column[Any]) -> bool:
+    return isinstance(column.type, Text) and column.name not in SURE
+
+
+def _is_number(column: Column[Any]) -> bool:
+    return isinstance(column.type, BigInteger) and column.name not in SURE
 
 
 def _insert(dialect: Dialect, table: Table) -> "postgresql.Insert | sqlite.Insert":
