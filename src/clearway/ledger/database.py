@@ -205,7 +205,7 @@ def _connector(file: Path, mode: str, set_up: Callable[[sqlite3.Connection], Non
     def connect() -> sqlite3.Connection:
         # The pool hands a connection from thread to thread, to one at a time.
         connection = sqlite3.connect(
-            address, uri=True, timeout=_BUSY_S, isolation_level=None, check_same_thread=False, cached_statements=256
+            address, uri=True, timeout=_BUSY_S, isolation_level=None, check_same_thread=False, cached_statements=128
         )
         try:
             set_up(connection)

@@ -12,9 +12,9 @@ Growth: `_PLANS` plans for each kind of row, each with a text for every size.
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, reduce
 from itertools import chain, compress
-from operator import itemgetter
+from operator import itemgetter, or_
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _SIZES = (32, 16, 8, 4, 2, 1)
 """Rows in one statement, so that a few statements serve every batch."""
-_PLANS = 128
+_PLANS = 32
 _ONE_ROW = re.compile(r"(INSERT INTO \w+ )\((.*)\) VALUES \((.*)\)( ON CONFLICT .*)", re.DOTALL)
 
 
@@ -85,7 +85,9 @@ class Insertion:
     def run(self, cursor: DBAPICursor, rows: list[Row]) -> None:
         """Write the rows, as few statements."""
         fitting = [row if self._fits(row) else tuple(named(self._names, row).values()) for row in rows]
-        plan = self._plan_of(frozenset([tuple(map(type, row)) for row in fitting]))
+        # What is left out of a new row is NULL, and so it is in `excluded` for one that is there.
+        filled_in_any = reduce(or_, map(_filled, {tuple(map(type, row)) for row in fitting}))
+        plan = self._plan_of(filled_in_any)
         filled = list(map(plan.pick, fitting))
         start = 0
         for size in _SIZES:
@@ -97,10 +99,8 @@ class Insertion:
     def _fits(self, row: Row) -> bool:
         return texts_fit(self._texts(row)) and numbers_fit(self._numbers(row))
 
-    def _make_plan(self, types: frozenset[tuple[type, ...]]) -> _Plan:
-        """For rows whose values have these types."""
-        # What is left out of a new row is NULL, and so it is in `excluded` for one that is there.
-        chosen = [any(kind is not NoneType for kind in kinds) for kinds in zip(*types, strict=True)]
+    def _make_plan(self, places: int) -> _Plan:
+        chosen = [bool(places >> place & 1) for place in range(len(self._names))]
         return _Plan(chosen, _picker(chosen), {})
 
     def _write(self, plan: _Plan, size: int) -> str:
@@ -129,6 +129,12 @@ class Insertion:
         written = sorted(zip(order, found[2].split(", "), found[3].split(", "), strict=True))
         _, names, values = zip(*written, strict=True)
         return _Parts(found[1], names, values, found[4])
+
+
+@lru_cache(8 * _PLANS)
+def _filled(types: tuple[type, ...]) -> int:
+    """The places that are not None in a row of such values, as bits."""
+    return sum(1 << place for place, kind in enumerate(types) if kind is not NoneType)
 
 
 def _picker(chosen: Sequence[bool]) -> Callable[[Row], Row]:
