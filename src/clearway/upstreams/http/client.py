@@ -12,6 +12,7 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
 from types import TracebackType
+from typing import NoReturn
 
 from clearway.config.model import Timeouts
 from clearway.config.proxies import Proxy
@@ -22,7 +23,7 @@ from clearway.upstreams.http.connection import Connection
 from clearway.upstreams.http.dial import Route, dial, make_context
 from clearway.upstreams.http.head import write_head
 from clearway.upstreams.http.pool import Pool
-from clearway.upstreams.protocol import Request
+from clearway.upstreams.protocol import Pour, Request
 
 # Methods that ask and change nothing (RFC 9110, section 9.2.1); any other may only be
 # repeated where it certainly was not applied (section 9.2.2).
@@ -119,7 +120,7 @@ class Exchange:
     Made per request; entered once.
     """
 
-    __slots__ = ("_connection", "_finish", "_request", "_start")
+    __slots__ = ("_connection", "_finish", "_reply", "_request", "_start")
 
     def __init__(
         self, request: Request, start: Callable[[Request], Awaitable[_Running]], finish: Callable[[Connection], None]
@@ -128,15 +129,19 @@ class Exchange:
         self._start = start
         self._finish = finish
         self._connection: Connection | None = None
+        self._reply: HttpReply | None = None
 
     async def __aenter__(self) -> "HttpReply":
         self._connection, answer = await self._start(self._request)
-        return HttpReply(self._connection, answer)
+        self._reply = reply = HttpReply(self._connection, answer)
+        return reply
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         connection, self._connection = self._connection, None
+        if self._reply is not None:
+            self._reply.leave()
         if connection is not None:
             self._finish(connection)
 
@@ -153,8 +158,12 @@ class HttpReply:
         self._answer = answer
         self.status = answer.status
         self.headers = answer.headers
-        self.read = connection.read
-        self.pour = connection.pour
+        self.read: Callable[[], Awaitable[bytes]] = connection.read
+        self.pour: Pour = connection.pour
+
+    def leave(self) -> None:
+        """From now on the connection's bytes are others'."""
+        self.read = self.pour = _nothing
 
     @property
     def ended(self) -> bool:
@@ -166,3 +175,7 @@ class HttpReply:
     def is_whole(self) -> bool:
         """The last byte has come: nothing has to be waited for."""
         return self._answer.complete
+
+
+async def _nothing(*_: object) -> NoReturn:
+    raise RuntimeError("the exchange is not open")
