@@ -10,9 +10,9 @@ Used by the upstream kinds that speak HTTP.
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from types import TracebackType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from clearway.config.model import Timeouts
 from clearway.config.proxies import Proxy
@@ -158,7 +158,7 @@ class HttpReply:
         self._answer = answer
         self.status = answer.status
         self.headers = answer.headers
-        self.read: Callable[[], Awaitable[bytes]] = connection.read
+        self.read: Callable[[], Coroutine[Any, Any, bytes]] = connection.read
         self.pour: Pour = connection.pour
 
     def leave(self) -> None:
