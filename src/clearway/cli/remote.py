@@ -140,7 +140,7 @@ def read_feed(socket_path: Path | str) -> Iterator[Update | None]:
             raise Unreachable(f"no answer at the control socket: {_reason(error)}") from error
         if response.status != _OK:
             raise Unreachable(f"the control socket answered {response.status}")
-        yield None
+        # Its head comes before it is subscribed; its first line, an empty one, says that it is.
         while True:
             try:
                 line = response.readline()
