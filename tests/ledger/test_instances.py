@@ -152,13 +152,19 @@ def test_many(store: Store) -> None:
         assert list(connection.execute(query).scalars()) == list(range(len(ids)))
 
 
-def test_truth_replaces_the_guess(store: Store) -> None:
-    """A gateway that was only slow writes what really happened over the sweep's guess, once."""
+def swept_too_early(store: Store) -> tuple[Story, Fold]:
+    """An exchange of a gateway that was only slow, and what that one knows of it."""
     (one,) = new_ids(1)
-    story = Story(one, instance_id="slow")
-    fold = Fold()
+    story, fold = Story(one, instance_id="slow"), Fold()
     keep(store, story.admission, story.start, story.progress, fold=fold)
     sweep(store, alone=True)
+    return story, fold
+
+
+def test_truth_replaces_the_guess(store: Store) -> None:
+    """A gateway that was only slow writes what really happened over the sweep's guess, once."""
+    story, fold = swept_too_early(store)
+    one = story.admission.id
 
     keep(store, story.end, story.settlement, fold=fold)
     keep(store, story.admission, msgspec.structs.replace(story.settlement, outcome="denied"))
@@ -170,11 +176,8 @@ def test_truth_replaces_the_guess(store: Store) -> None:
 
 def test_nothing_of_the_guess_is_left(store: Store) -> None:
     """Where the truth has nothing to say of it, what the sweep had charged is gone."""
-    (one,) = new_ids(1)
-    story = Story(one, instance_id="slow")
-    fold = Fold()
-    keep(store, story.admission, story.start, story.progress, fold=fold)
-    sweep(store, alone=True)
+    story, fold = swept_too_early(store)
+    one = story.admission.id
     assert store.exchange(one).exchange.output_tokens
 
     nothing = Measure(status=529, error_type="overloaded_error", total_us=5)

@@ -35,6 +35,11 @@ class Fields(msgspec.Struct, frozen=True, gc=False):
         pairs = tuple(fields)
         return cls(tuple([name for name, _ in pairs]), tuple([value for _, value in pairs]))
 
+    @classmethod
+    def parsed(cls, came: list[bytes]) -> "Fields":
+        """As a parser hands them out: names in any case and values, in turn."""
+        return cls(lower_case(tuple(came[::2])), tuple(came[1::2]))
+
     def __len__(self) -> int:
         """How many there are."""
         return len(self.names)

@@ -17,7 +17,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from clearway.core.errors import BadRequest, ClientError, GatewayError, HeadTooLarge, Overloaded, TooSlow
-from clearway.core.fields import Fields, lower_case
+from clearway.core.fields import Fields
 from clearway.server.stall import Stall
 from clearway.server.turn import Head, Turn
 from clearway.wire.messages.errors import render
@@ -124,8 +124,7 @@ class Guard(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A new request begins."""
         self.url = b""
-        self._came = []
-        self._take = self._came.extend
+        self._came.clear()
         self._in_head = True
         self._in_body = False
         self._unwanted = 0
@@ -139,7 +138,7 @@ class Guard(HttpToolsProtocol):
         """Judge the head before anything is done with it."""
         self._in_head = False
         # Trailers come later, and belong to nobody: everything is decided by then.
-        self._fields = Fields(lower_case(tuple(self._came[::2])), tuple(self._came[1::2]))
+        self._fields = Fields.parsed(self._came)
         self._came.clear()
         problem = self._problem()
         if problem is not None:

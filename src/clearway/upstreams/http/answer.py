@@ -11,7 +11,7 @@ from typing import Literal
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from clearway.core.fields import Fields, lower_case
+from clearway.core.fields import Fields
 
 MAX_HEAD = 64 * 1024
 """Names and values of one head (and its trailers) together, in bytes."""
@@ -171,7 +171,7 @@ class Answer:
         parser = self._parser
         if parser is None:
             return
-        self.headers = Fields(lower_case(tuple(self._came[::2])), tuple(self._came[1::2]))
+        self.headers = Fields.parsed(self._came)
         self._came.clear()
         self._check_size()
         if self.failure is not None:
