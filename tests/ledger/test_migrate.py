@@ -25,13 +25,21 @@ NEXT = '''
 """A later schema."""
 from alembic import op
 import sqlalchemy as sa
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 def upgrade():
     op.add_column("keys", sa.Column("note", sa.Text))
     op.execute({statement!r})
 '''
-SQLITE = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
+# Not the text of a table: a column that was added later stands in another place there.
+SQLITE = """
+SELECT 'column', t.name, c.cid, c.name, c.type, c."notnull", c.dflt_value, c.pk
+FROM sqlite_master AS t JOIN pragma_table_xinfo(t.name) AS c WHERE t.type = 'table'
+UNION ALL SELECT 'reference', t.name, r.id, r."from", r."table", r."to", r.on_delete, r.on_update
+FROM sqlite_master AS t JOIN pragma_foreign_key_list(t.name) AS r WHERE t.type = 'table'
+UNION ALL SELECT type, tbl_name, 0, name, sql, 0, NULL, 0 FROM sqlite_master WHERE type != 'table'
+ORDER BY 1, 2, 3, 4
+"""
 POSTGRESQL = """
 SELECT 'column', table_name, ordinal_position, column_name, data_type, character_maximum_length, collation_name,
        is_nullable, column_default, is_identity
@@ -54,7 +62,7 @@ for _ in "made", "opened again":
     store = Store.open("sqlite", Path(sys.argv[1]), clock=SystemClock(), ids=IdMaker(SystemClock()))
     print("alembic" in sys.modules)
     store.close()
-bring_up_to_date(store.database, head="0002", versions=Path(sys.argv[2]))
+bring_up_to_date(store.database, head="0003", versions=Path(sys.argv[2]))
 print("alembic" in sys.modules)
 """
 
@@ -71,7 +79,7 @@ def copied_versions(tmp_path: Path) -> Path:
 def later_versions(tmp_path: Path, statement: str) -> Path:
     """Ours and one more, whose second step is `statement`."""
     folder = copied_versions(tmp_path)
-    (folder / "r0002_next.py").write_text(NEXT.format(statement=statement))
+    (folder / "r0003_next.py").write_text(NEXT.format(statement=statement))
     return folder
 
 
@@ -145,12 +153,12 @@ def test_migration_is_whole(store: Store, tmp_path: Path) -> None:
     (one,) = new_ids(1)
     keep_stories(store, [Story(one)])
 
-    bring_up_to_date(store.database, head="0002", versions=later_versions(tmp_path, "UPDATE keys SET note = ''"))
+    bring_up_to_date(store.database, head="0003", versions=later_versions(tmp_path, "UPDATE keys SET note = ''"))
 
     assert "note" in columns_of_keys(store.database)
     assert store.exchange(one).exchange.outcome == "ok"
     if store.database.file is not None:
-        backup = store.database.file.with_name("ledger.db.before-0002")
+        backup = store.database.file.with_name("ledger.db.before-0003")
         assert backup.stat().st_mode & 0o777 == 0o600
         with closing(sqlite3.connect(backup)) as copy:
             assert copy.execute("SELECT id FROM exchanges").fetchall() == [(one,)]
@@ -162,8 +170,8 @@ def test_failed_migration_changes_nothing(store: Store, tmp_path: Path) -> None:
     versions = later_versions(tmp_path, "UPDATE nowhere SET note = ''")
 
     for _ in range(2):
-        with pytest.raises(LedgerError, match="could not be brought to version 0002"):
-            bring_up_to_date(store.database, head="0002", versions=versions)
+        with pytest.raises(LedgerError, match="could not be brought to version 0003"):
+            bring_up_to_date(store.database, head="0003", versions=versions)
 
     assert "note" not in columns_of_keys(store.database)
     bring_up_to_date(store.database)

@@ -95,7 +95,10 @@ class ModelList:
         kept = self._kept.get(target.upstream.name)
         if kept is not None and not own and self._clock.monotonic() - kept[0] < _KEEP_S:
             return kept[1]
-        held = self._limiter.reserve(walk.caller.key, Estimate(model=None, input_tokens=0, output_tokens=0))
+        admitted_us = walk.exchange.admission.admitted_us
+        held = self._limiter.reserve(
+            walk.caller.key, Estimate(model=None, input_tokens=0, output_tokens=0), admitted_us=admitted_us
+        )
         attempt = walk.exchange.begin(target, billing_of(walk.caller, target), held)
         try:
             async with target.upstream.open(_request(walk.call, target)) as reply:

@@ -117,7 +117,8 @@ class Sender:
         """One attempt. False: it certainly cost nothing, and `course` has the next."""
         target = course.target
         request = _request(walk, target)
-        held = self._limiter.reserve(walk.caller.key, _estimate(walk.asked, target))
+        admitted_us = walk.exchange.admission.admitted_us
+        held = self._limiter.reserve(walk.caller.key, _estimate(walk.asked, target), admitted_us=admitted_us)
         attempt = walk.exchange.begin(target, billing_of(walk.caller, target), held)
         cooling = self._cooling
         probes = cooling.probe(target) if cooling.marks else None

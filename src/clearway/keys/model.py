@@ -1,6 +1,21 @@
 """What a key is. Pure values; the ledger keeps them, `keys/policy.py` judges by them."""
 
+from typing import Literal
+
 import msgspec
+
+Period = Literal["day", "week", "month", "total"]
+"""Of the calendar, in `usage.timezone`; a week begins on Monday. `total`: for good."""
+Unit = Literal["usd", "tokens"]
+
+
+class Budget(msgspec.Struct, frozen=True, kw_only=True):
+    """An upper bound on spend or tokens in a period. As text: `keys/budget.py`."""
+
+    amount: int
+    """Integer nano-dollars, or tokens: the whole prompt, cached or not, and the output."""
+    unit: Unit
+    period: Period
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +37,16 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     """Names of upstreams; empty: all."""
     tags: tuple[str, ...] = ()
     strict: bool = False
+    budgets: tuple[Budget, ...] = ()
+    """All must hold."""
+    requests_per_minute: int | None = None
+    input_tokens_per_minute: int | None = None
+    """The whole prompt but for cache reads, as the API's own limits count."""
+    output_tokens_per_minute: int | None = None
+    parallel: int | None = None
+    """Requests at one moment."""
+    counts_estimates: bool = False
+    """Budgets in USD also count the list price of traffic that a plan pays, or nobody."""
 
 
 class KeySpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +60,12 @@ class KeySpec(msgspec.Struct, frozen=True, kw_only=True):
     upstreams: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     strict: bool = False
+    budgets: tuple[Budget, ...] = ()
+    requests_per_minute: int | None = None
+    input_tokens_per_minute: int | None = None
+    output_tokens_per_minute: int | None = None
+    parallel: int | None = None
+    counts_estimates: bool = False
 
 
 class KeyChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -48,6 +79,12 @@ class KeyChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     upstreams: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
     tags: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
     strict: bool | msgspec.UnsetType = msgspec.UNSET
+    budgets: tuple[Budget, ...] | msgspec.UnsetType = msgspec.UNSET
+    requests_per_minute: int | msgspec.UnsetType | None = msgspec.UNSET
+    input_tokens_per_minute: int | msgspec.UnsetType | None = msgspec.UNSET
+    output_tokens_per_minute: int | msgspec.UnsetType | None = msgspec.UNSET
+    parallel: int | msgspec.UnsetType | None = msgspec.UNSET
+    counts_estimates: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class NewKey(msgspec.Struct, frozen=True, kw_only=True):

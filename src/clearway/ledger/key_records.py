@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from clearway.keys import secret as secrets
-from clearway.keys.model import Key, KeyChange, KeySecret, KeySpec, NewKey
+from clearway.keys.model import Budget, Key, KeyChange, KeySecret, KeySpec, NewKey
 from clearway.ledger.protocol import LedgerError, NotInLedger
 from clearway.ledger.rows import text
 from clearway.ledger.schema import key_secrets, keys
@@ -33,7 +33,7 @@ SHORTEST_REF = 8
 NAME_CHARACTERS = 100
 
 _REMEMBERED_US = 30 * 86_400 * 1_000_000
-_LISTS = ("models", "endpoints", "upstreams", "tags")
+_LISTS = dict.fromkeys(("models", "endpoints", "upstreams", "tags"), tuple[str, ...]) | {"budgets": tuple[Budget, ...]}
 
 
 def create(connection: Connection, spec: KeySpec, *, key_id: str, now_us: int) -> NewKey:
@@ -165,8 +165,8 @@ def _columns(fields: Mapping[str, object]) -> dict[str, object]:
 
 def _key(row: RowMapping) -> Key:
     fields = {name: row[name] for name in Key.__struct_fields__}
-    for name in _LISTS:
-        fields[name] = msgspec.json.decode(str(row[name]), type=tuple[str, ...])
+    for name, kind in _LISTS.items():
+        fields[name] = msgspec.json.decode(str(row[name]), type=kind)
     return msgspec.convert(fields, Key)
 
 

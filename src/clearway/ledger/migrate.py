@@ -20,7 +20,7 @@ from clearway.ledger.directory import prepare_file
 from clearway.ledger.protocol import LedgerError
 from clearway.ledger.schema import whole
 
-HEAD = "0001"
+HEAD = "0002"
 """The revision that this program reads and writes."""
 VERSIONS = Path(__file__).parent / "migrations" / "versions"
 

@@ -145,6 +145,12 @@ keys = Table(
     Column("strict", Boolean, nullable=False),
     # Counts the changes of this key. The sum over all keys tells whether anything changed.
     Column("revision", BigInteger, nullable=False, server_default=text("1")),
+    Column("budgets", Text, nullable=False, server_default=text("'[]'")),
+    Column("requests_per_minute", BigInteger),
+    Column("input_tokens_per_minute", BigInteger),
+    Column("output_tokens_per_minute", BigInteger),
+    Column("parallel", BigInteger),
+    Column("counts_estimates", Boolean, nullable=False, server_default=false()),
 )
 Index("keys_live_name", keys.c.name, unique=True, info={_ONLY: keys.c.revoked_us.is_(None)})
 

@@ -1,15 +1,18 @@
-"""The seam for limits and budgets: reserve before, top up during, settle after.
+"""The seam for limits and budgets: enter once, reserve before each attempt, top up, settle.
 
-Every attempt that may cost something holds one reservation, and ends it exactly
-once, by `settle` or `release`, whatever happens to the exchange.
+An exchange enters once, and leaves when it is over. Every attempt that may cost
+something holds one reservation, and ends it exactly once, by `settle` or `release`,
+whatever happens to the exchange.
 """
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
-from clearway.core.usage import Cost, Usage
-from clearway.keys.model import Key
+from clearway.core.exchange import Endpoint
+from clearway.core.fields import Headers
+from clearway.core.usage import Billing, Cost, Usage
+from clearway.keys.model import Budget, Key
 
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,10 +22,29 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     input_tokens: int
     output_tokens: int
     """A slice of output for a stream; all of `max_tokens` otherwise."""
+    billing: Billing = "billed"
+    """Who would be charged."""
+    writes_cache: Literal["no", "5m", "1h"] = "1h"
+    """The dearest way in which the prompt may be cached."""
+    is_stream: bool = False
+    """It can be ended when a top-up is refused: a smaller slice will do at the end of a budget."""
+
+
+class Entry(Protocol):
+    """One exchange of a key, from admission to its end."""
+
+    def leave(self) -> None:
+        """It is over; called exactly once."""
+        ...
 
 
 class Reservation(Protocol):
     """What is held for one attempt."""
+
+    @property
+    def output_tokens(self) -> int:
+        """The output that is held for; a stream that comes near it asks for more by `top_up`."""
+        ...
 
     def top_up(self, output_tokens: int) -> bool:
         """Hold for `output_tokens` in all; False: the budget refuses, end the stream."""
@@ -43,13 +65,50 @@ class Reservation(Protocol):
         ...
 
 
+class BudgetState(msgspec.Struct, frozen=True, kw_only=True):
+    """A budget at one moment; amounts in the budget's unit."""
+
+    key_id: str | None
+    """None: the whole gateway's."""
+    key_name: str | None
+    budget: Budget
+    spent: int
+    held: int
+    """By what runs."""
+    since_us: int
+    """Where the period began; 0 for `total`."""
+    resets_us: int | None
+    """Where it ends; None: never."""
+
+    @property
+    def left(self) -> int:
+        """What may still be held; never below 0."""
+        return max(0, self.budget.amount - self.spent - self.held)
+
+
 class Limiter(Protocol):
     """Decides whether a key may go on."""
 
-    def reserve(self, key: Key | None, estimate: Estimate) -> Reservation:
-        """Hold what an attempt might use.
+    def enter(self, key: Key | None, endpoint: Endpoint) -> Entry:
+        """Count an exchange in.
 
         Raises:
             LimitExceeded: A limit or budget refuses; says which, and until when.
         """
+        ...
+
+    def reserve(self, key: Key | None, estimate: Estimate, *, admitted_us: int) -> Reservation:
+        """Hold what an attempt might use. A period is that of admission.
+
+        Raises:
+            LimitExceeded: A limit or budget refuses; says which, and until when.
+        """
+        ...
+
+    def told(self, key: Key | None) -> Headers:
+        """What an answer tells the client of its limits: fields in the format of Messages."""
+        ...
+
+    def budgets(self) -> list[BudgetState]:
+        """Every budget that is in force, the gateway's first."""
         ...

@@ -4,9 +4,11 @@ The counts show (in `/status` and in tests) that each reservation ends exactly o
 Growth: three integers.
 """
 
+from clearway.core.exchange import Endpoint
+from clearway.core.fields import Headers
 from clearway.core.usage import Cost, Usage
 from clearway.keys.model import Key
-from clearway.limits.protocol import Estimate
+from clearway.limits.protocol import BudgetState, Estimate
 
 
 class Held:
@@ -18,6 +20,11 @@ class Held:
         self._limiter = limiter
         self._open = True
         limiter.held += 1
+
+    @property
+    def output_tokens(self) -> int:
+        """More than any answer has."""
+        return 1 << 60
 
     def top_up(self, output_tokens: int) -> bool:  # noqa: ARG002  # nothing refuses here
         """Always granted."""
@@ -41,6 +48,16 @@ class Held:
         self._limiter.held -= 1
 
 
+class Entered:
+    """An exchange that nobody counts."""
+
+    def leave(self) -> None:
+        """Nothing."""
+
+
+_ENTERED = Entered()
+
+
 class Unlimited:
     """Grants everything."""
 
@@ -50,6 +67,18 @@ class Unlimited:
         self.settled = 0
         self.released = 0
 
-    def reserve(self, key: Key | None, estimate: Estimate) -> Held:  # noqa: ARG002  # no limit looks at them
+    def enter(self, key: Key | None, endpoint: Endpoint) -> Entered:  # noqa: ARG002  # no limit looks at them
+        """Grant."""
+        return _ENTERED
+
+    def reserve(self, key: Key | None, estimate: Estimate, *, admitted_us: int) -> Held:  # noqa: ARG002  # likewise
         """Grant."""
         return Held(self)
+
+    def told(self, key: Key | None) -> Headers:  # noqa: ARG002  # there is nothing to tell
+        """Nothing."""
+        return ()
+
+    def budgets(self) -> list[BudgetState]:
+        """None."""
+        return []
