@@ -10,6 +10,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import msgspec
 import structlog
@@ -19,6 +20,7 @@ from clearway.config.check import is_loopback
 from clearway.config.model import Config
 from clearway.config.problems import ConfigError, Problem
 from clearway.config.secrets import resolve
+from clearway.core.budget import parse_budget
 from clearway.core.clock import Clock, SystemClock
 from clearway.core.exchange import Admission, Settlement
 from clearway.core.ids import IdMaker
@@ -34,10 +36,14 @@ from clearway.ledger.lock import DataDirLock, OwnerInfo
 from clearway.ledger.protocol import Ledger
 from clearway.ledger.store import Store
 from clearway.ledger.writer import Writer
-from clearway.limits.unlimited import Unlimited
+from clearway.limits.keeper import Ceilings, Keeper
+from clearway.limits.keeper import Settings as LimitSettings
+from clearway.limits.loading import Loader
+from clearway.limits.protocol import Estimate
 from clearway.observe.feed import LiveFeed
 from clearway.observe.logging import ExchangeLog
 from clearway.observe.protocol import Cooling, Status
+from clearway.pricing.ceiling import NOTHING_COSTS, Ceiling, ceiling
 from clearway.pricing.cost import cost
 from clearway.pricing.prices import PriceFileError, PriceList
 from clearway.server.app import App, Asgi
@@ -139,6 +145,8 @@ async def gateway(config: Config, environ: Mapping[str, str], *, show_first_key:
         if writer.swept:
             log.warning("exchanges_swept", exchanges=writer.swept, outcome="interrupted")
         feed = LiveFeed()
+        prices = _prices(config)
+        keeper = Keeper(_limits(config), clock=clock, ceilings=_ceilings(prices))
         walker = Gateway(
             Settings(
                 instance_id=instance_id,
@@ -149,10 +157,13 @@ async def gateway(config: Config, environ: Mapping[str, str], *, show_first_key:
             ),
             router=Router(upstreams, config.models.aliases),
             ring=keys,
-            books=Books(journal=writer, feed=_Feeds(feed, ExchangeLog()), clock=clock, price=_pricing(config)),
-            limiter=Unlimited(),
+            books=Books(journal=writer, feed=_Feeds(feed, ExchangeLog()), clock=clock, price=_pricing(prices)),
+            limiter=keeper,
             ids=ids,
         )
+        loader = Loader(keeper, keys.keys, store, written=partial(writer.flush, _SOON_S), changed=walker.running.look)
+        await loader.start()
+        keys.subscribe(loader.on_change)
         back = _Back(walker=walker, writer=writer, store=store, feed=feed, info=info, max_connections=max_connections)
         running = _door(config, back, [tcp, control], url, first_key)
         lock.publish(msgspec.structs.replace(info, url=url, socket=str(path)))
@@ -191,18 +202,45 @@ def _credential(place: int, config: Config, environ: Mapping[str, str]) -> Calla
     return fetch
 
 
-def _pricing(config: Config) -> Pricing:
+def _limits(config: Config) -> LimitSettings:
+    return LimitSettings(
+        budgets=tuple(map(parse_budget, config.limits.budgets)),
+        count_tokens_per_minute=config.limits.count_tokens_per_minute,
+        zone=ZoneInfo(config.usage.timezone),
+    )
+
+
+def _prices(config: Config) -> PriceList:
     prices = PriceList.shipped()
     if config.usage.prices:
         try:
             prices = prices.with_override(config.usage.prices)
         except PriceFileError as error:
             raise ConfigError(Problem(config.usage.prices, "usage.prices", str(error))) from error
+    return prices
 
+
+def _pricing(prices: PriceList) -> Pricing:
     def price(usage: Usage, model: str | None, *, at_us: int, billing: Billing) -> Cost:
         return cost(usage, model, at_us=at_us, billing=billing, prices=prices)
 
     return price
+
+
+def _ceilings(prices: PriceList) -> Ceilings:
+    def ceilings(estimate: Estimate, at_us: int) -> Ceiling | None:
+        if not estimate.model:
+            return NOTHING_COSTS
+        return ceiling(
+            estimate.model,
+            at_us=at_us,
+            prices=prices,
+            input_tokens=estimate.input_tokens,
+            writes_cache=estimate.writes_cache,
+            is_plain=estimate.is_plain,
+        )
+
+    return ceilings
 
 
 def _first_key(store: Store) -> str | None:

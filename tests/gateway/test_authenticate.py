@@ -27,6 +27,10 @@ class Ring:
         self.secrets[part.hash] = msgspec.structs.replace(key, **changes), part
         return secret.encode()
 
+    def by_id(self, key_id: str) -> Key | None:
+        """The key with this id."""
+        return next((key for key, _ in self.secrets.values() if key.id == key_id), None)
+
     def find(self, secret_hash: bytes) -> tuple[Key, KeySecret] | None:
         """As the real one."""
         return self.secrets.get(secret_hash)

@@ -10,7 +10,7 @@ from clearway.core.usage import Billing, Cost, Usage
 from clearway.gateway.bookkeeping import Books, Exchange
 from clearway.gateway.relay import Relay
 from clearway.gateway.route import Target
-from clearway.limits.unlimited import Held, Unlimited
+from clearway.limits.held import NOTHING
 from tests.clients.answers import events
 from tests.gateway.test_route import LOGIN
 
@@ -113,7 +113,7 @@ async def test_not_ahead_of_a_piece_that_is_held_back() -> None:
         id="x", instance_id="i", admitted_us=1, wire="messages", endpoint="messages", method="POST", path="/v1/messages"
     )
     exchange = Exchange(books, admission)
-    attempt = exchange.begin(Target(LOGIN, "claude-x"), "billed", Held(Unlimited()))
+    attempt = exchange.begin(Target(LOGIN, "claude-x"), "billed", NOTHING)
     begin, end = SAID[-1][:9], SAID[-1][9:]
     sink = EagerSink()
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from clearway.config.model import Config, SecretSource, Upstream
 from clearway.config.problems import Problem
+from clearway.core.budget import BudgetError, parse_budget
 
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?", re.ASCII)
@@ -51,6 +52,7 @@ class Rules:
         """Apply every rule."""
         self._check_server()
         self._check_retries()
+        self._check_limits()
         self._check_store()
         self._check_names()
         for place, upstream in enumerate(self._config.upstreams):
@@ -98,6 +100,13 @@ class Rules:
         retries = self._config.retries
         if retries.wait_s > retries.total_s:
             self._complain("retries.wait_s", "is longer than retries.total_s, so that nobody would wait that long")
+
+    def _check_limits(self) -> None:
+        for place, text in enumerate(self._config.limits.budgets):
+            try:
+                parse_budget(text)
+            except BudgetError as error:
+                self._complain(f"limits.budgets[{place}]", str(error))
 
     def _check_store(self) -> None:
         url = self._config.store.url

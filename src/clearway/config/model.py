@@ -73,6 +73,15 @@ class Retries(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """After this long an upstream is asked again, whatever it said itself. 0: none is ever left alone. Default 600."""
 
 
+class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What holds for the whole gateway, and what a key's limits leave open."""
+
+    budgets: tuple[str, ...] = ()
+    """Budgets of all traffic together, such as `"50usd/day"` or `"20Mtokens/month"`. Default none."""
+    count_tokens_per_minute: Annotated[int, msgspec.Meta(ge=1)] = 1200
+    """Requests to count tokens, which cost nothing, of each key that has a limit or budget. Default 1200."""
+
+
 class Store(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the ledger is kept."""
 
@@ -153,6 +162,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     server: Server = Server()
     retries: Retries = Retries()
+    limits: Limits = Limits()
     store: Store = Store()
     upstreams: tuple[Upstream, ...] = ()
     """None configured: `passthrough` to Anthropic, and `anthropic` too where

@@ -11,6 +11,7 @@ GatewayError                     status  code
     HeadTooLarge                    431  head_too_large
     WrongHost                       421  wrong_host
     LimitExceeded                   429  limit_exceeded
+      BudgetExceeded                429  budget_exceeded
   Unavailable
     Overloaded                      529  overloaded
     NoUpstream                      503  no_upstream
@@ -28,6 +29,8 @@ never holds a secret, a header's value or a body.
 """
 
 from typing import ClassVar
+
+from clearway.core.fields import Headers
 
 
 class GatewayError(Exception):
@@ -114,10 +117,27 @@ class WrongHost(ClientError):
 
 
 class LimitExceeded(ClientError):
-    """A limit or budget of the key is used up."""
+    """A limit of the key is reached; waiting helps.
+
+    Args:
+        message: As of every error.
+        hint: Likewise.
+        retry_after_s: Likewise.
+        fields: Further fields of the answer.
+    """
 
     status = 429
     code = "limit_exceeded"
+
+    def __init__(self, message: str, *, hint: str = "", retry_after_s: int | None = None, fields: Headers = ()) -> None:
+        super().__init__(message, hint=hint, retry_after_s=retry_after_s)
+        self.fields = fields
+
+
+class BudgetExceeded(LimitExceeded):
+    """A budget is used up: a further try is in vain before it begins anew."""
+
+    code = "budget_exceeded"
 
 
 class Unavailable(GatewayError):

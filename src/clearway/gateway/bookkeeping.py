@@ -19,6 +19,10 @@ from clearway.wire.messages.errors import error_type
 from clearway.wire.messages.watch import NoWatch, Watch
 
 _PROGRESS_EVERY_S = 5.0
+_SLICE_TOKENS = 4096
+_MARGIN_TOKENS = 512
+"""Before so much is left a stream asks for more."""
+_LEAST_BYTES = 256
 _REFUSED = 400
 """From this status on nothing was made, and nothing is charged."""
 
@@ -60,8 +64,10 @@ class Attempt:
     """One try at one upstream."""
 
     __slots__ = (
+        "_ask_at",
         "_books",
         "_noted_at",
+        "_seen_bytes",
         "billing",
         "ended",
         "exchange",
@@ -82,6 +88,9 @@ class Attempt:
         self._books = exchange.books
         self.started = self._books.clock.monotonic()
         self._noted_at = 0.0
+        self._seen_bytes = 0
+        # No token is told in fewer bytes, so that nothing need be counted before.
+        self._ask_at = held.output_tokens
         self.exchange = exchange
         self.number = number
         self.target = target
@@ -119,6 +128,9 @@ class Attempt:
         """A piece of the answer passed, given as it reads without its content coding."""
         watch = self.watch
         watch.feed(chunk)
+        self._seen_bytes = seen_bytes = self._seen_bytes + len(chunk)
+        if seen_bytes >= self._ask_at:
+            self._ask_for_more()
         if watch.has_output and self.first_token_us is None:
             self.first_token_us = self._elapsed_us()
             self._books.feed.first_token(self.exchange.id)
@@ -128,10 +140,21 @@ class Attempt:
                 self._noted_at = now
                 self._note_progress()
 
+    def _ask_for_more(self) -> None:
+        """Have more output held for before what is held for is used up."""
+        usage = self.watch.usage()
+        produced = 0 if usage is None else usage.output_tokens
+        held = self.reservation
+        if produced + _MARGIN_TOKENS >= held.output_tokens:
+            may_go_on = held.top_up(max(held.output_tokens, produced) + _SLICE_TOKENS)
+            # What is held for may still be produced; and what is over is not ended before its last event.
+            is_over = self.watch.stop_reason is not None
+            self.exchange.budget_is_spent = not may_go_on and not is_over and produced >= held.output_tokens
+        # No token is told in fewer bytes than one.
+        self._ask_at = self._seen_bytes + max(held.output_tokens - produced - _MARGIN_TOKENS, _LEAST_BYTES)
+
     def _note_progress(self) -> None:
         measure = self.measure()
-        if measure.usage is not None and not self.reservation.top_up(measure.usage.output_tokens):
-            self.exchange.budget_is_spent = True
         self._books.journal.progress(Progress(exchange_id=self.exchange.id, number=self.number, measure=measure))
 
     def measure(self, error: GatewayError | None = None) -> Measure:
@@ -184,7 +207,18 @@ class Attempt:
 class Exchange:
     """One request and all that answers it."""
 
-    __slots__ = ("_place", "_started", "admission", "attempt", "attempts", "books", "budget_is_spent", "id", "settled")
+    __slots__ = (
+        "_place",
+        "_started",
+        "admission",
+        "attempt",
+        "attempts",
+        "books",
+        "budget_is_spent",
+        "id",
+        "settled",
+        "stopped_by",
+    )
 
     def __init__(self, books: Books, admission: Admission) -> None:
         self.books = books
@@ -194,6 +228,8 @@ class Exchange:
         self.attempt: Attempt | None = None
         self.settled = False
         self.budget_is_spent = False
+        self.stopped_by: GatewayError | None = None
+        """Why its task was cancelled, where that was ours to decide."""
         self._started = books.clock.monotonic()
         self._place = books.journal.admit(admission)
         books.feed.admitted(admission)

@@ -24,7 +24,7 @@ from clearway.gateway.route import Router, Target
 from clearway.gateway.send import billing_of
 from clearway.keys import policy
 from clearway.keys.model import Key
-from clearway.limits.protocol import Estimate, Limiter
+from clearway.limits.held import NOTHING
 from clearway.upstreams.protocol import Reply, Request
 from clearway.wire.messages.models import Entry, anthropic_page, openai_entry, openai_list, read_models, with_aliases
 
@@ -39,9 +39,8 @@ _NO_STREAM_S = 3600.0
 class ModelList:
     """Answers for the list of models."""
 
-    def __init__(self, router: Router, limiter: Limiter, clock: Clock) -> None:
+    def __init__(self, router: Router, clock: Clock) -> None:
         self._router = router
-        self._limiter = limiter
         self._clock = clock
         self._kept: dict[str, tuple[float, list[Entry]]] = {}
 
@@ -95,11 +94,7 @@ class ModelList:
         kept = self._kept.get(target.upstream.name)
         if kept is not None and not own and self._clock.monotonic() - kept[0] < _KEEP_S:
             return kept[1]
-        admitted_us = walk.exchange.admission.admitted_us
-        held = self._limiter.reserve(
-            walk.caller.key, Estimate(model=None, input_tokens=0, output_tokens=0), admitted_us=admitted_us
-        )
-        attempt = walk.exchange.begin(target, billing_of(walk.caller, target), held)
+        attempt = walk.exchange.begin(target, billing_of(walk.caller, target), NOTHING)
         try:
             async with target.upstream.open(_request(walk.call, target)) as reply:
                 if own and reply.status != _OK:

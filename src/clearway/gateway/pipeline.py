@@ -11,28 +11,28 @@ import msgspec
 import structlog
 
 from clearway.config.model import Retries
-from clearway.core.errors import GatewayError, LimitExceeded, NotAuthenticated
-from clearway.core.exchange import Outcome
+from clearway.core.errors import GatewayError, NotAuthenticated
 from clearway.core.fields import Fields, Headers
 from clearway.core.ids import IdMaker
+from clearway.gateway import own_usage
 from clearway.gateway.admit import Walk, admit
 from clearway.gateway.authenticate import Caller, authenticate
 from clearway.gateway.bookkeeping import Books, Exchange
 from clearway.gateway.call import Call, Sink
 from clearway.gateway.cooling import Cooling
 from clearway.gateway.decode import Asked, decode
-from clearway.gateway.headers import EXCHANGE_HEADER, known_of
+from clearway.gateway.headers import known_of
 from clearway.gateway.labels import Labels
 from clearway.gateway.models import ModelList
-from clearway.gateway.relay import outcome_of
 from clearway.gateway.route import Router
+from clearway.gateway.running import Running
 from clearway.gateway.send import Sender
+from clearway.gateway.visit import Visit, refuse, settle, was_stopped
 from clearway.ledger.protocol import KeyRing
 from clearway.limits.protocol import Limiter
 from clearway.upstreams.health import Health
 from clearway.upstreams.protocol import Upstream
 from clearway.wire.body import Peek
-from clearway.wire.messages.errors import render
 
 log = structlog.get_logger()
 
@@ -64,38 +64,56 @@ class Gateway:
         self.health = Health(books.clock, settings.retries.longest_cool_down_s)
         cooling = Cooling(self.health, books.clock)
         self._sender = Sender(limiter, settings.heartbeat_s, cooling, settings.retries)
-        self._models = ModelList(router, limiter, books.clock)
+        self._models = ModelList(router, books.clock)
+        self._limiter = limiter
+        self.running = Running(ring, limiter, books.clock)
 
     async def serve(self, call: Call, sink: Sink) -> None:
         """Answer one request, whatever happens. Raises CancelledError only."""
-        exchange_id = self._ids.new()
-        exchange: Exchange | None = None
+        visit = Visit(self._ids.new(), call, sink)
         try:
-            # Looked at again and again; all the others are only sent on.
-            fields = Fields.of(call.headers)
-            known = known_of(fields.names)
-            noted = known.notable.of(fields)
-            caller = self._authenticate(noted, was_forwarded=known.was_forwarded)
-            try:
-                upstreams = self._router.open_to(caller, call.endpoint)
-                asked = await self._read(call, noted, caller)
-            except NotAuthenticated:
-                raise  # a stranger, of whom nothing is kept
-            except GatewayError as error:
-                exchange = self._admit(exchange_id, call, noted, caller, None)
-                self._refuse(exchange, error, exchange_id, sink)
-                return
-            exchange = self._admit(exchange_id, call, noted, caller, asked)
-            await self._walk(Walk(exchange, call, caller, asked, sink), upstreams)
+            await self._go(visit)
         except GatewayError as error:
-            self._refuse(exchange, error, exchange_id, sink)
+            refuse(visit, error)
         except asyncio.CancelledError:
-            _settle(exchange, "client_closed" if sink.gone else "interrupted")
-            raise
+            if not was_stopped(visit):
+                settle(visit.exchange, "client_closed" if sink.gone else "interrupted")
+                raise
         except Exception:  # the boundary: one exchange fails, the process goes on
-            log.exception("exchange_failed", exchange_id=exchange_id)
-            hint = f"the gateway's log has more under {exchange_id}"
-            self._refuse(exchange, GatewayError("something went wrong here", hint=hint), exchange_id, sink)
+            log.exception("exchange_failed", exchange_id=visit.exchange_id)
+            hint = f"the gateway's log has more under {visit.exchange_id}"
+            refuse(visit, GatewayError("something went wrong here", hint=hint))
+        finally:
+            visit.entry.leave()
+            if visit.key is not None and visit.exchange is not None:
+                self.running.remove(visit.key, visit.exchange)
+
+    async def _go(self, visit: Visit) -> None:
+        call = visit.call
+        # Looked at again and again; all the others are only sent on.
+        fields = Fields.of(call.headers)
+        known = known_of(fields.names)
+        noted = known.notable.of(fields)
+        caller = self._authenticate(noted, was_forwarded=known.was_forwarded)
+        visit.key = caller.key
+        try:
+            visit.entry = self._limiter.enter(caller.key, call.endpoint)
+            if own_usage.answers(call, caller):
+                visit.exchange = self._admit(visit, noted, caller, None)
+                await own_usage.serve(visit.exchange, self._limiter.budgets_of(caller.key), visit.sink)
+                return
+            upstreams = self._router.open_to(caller, call.endpoint)
+            asked = await self._read(call, noted, caller)
+        except NotAuthenticated:
+            raise  # a stranger, of whom nothing is kept
+        except GatewayError as error:
+            visit.exchange = self._admit(visit, noted, caller, None)
+            refuse(visit, error)
+            return
+        visit.exchange = exchange = self._admit(visit, noted, caller, asked)
+        if caller.key is not None:
+            self.running.add(caller.key, exchange)
+        await self._walk(Walk(exchange, call, caller, asked, visit.sink), upstreams)
 
     def _authenticate(self, noted: Headers, *, was_forwarded: bool) -> Caller:
         required = self._settings.key_required or was_forwarded
@@ -108,8 +126,9 @@ class Gateway:
         strict = self._router.needs_reading(caller)
         return decode(body, noted, max_body=self._settings.max_body, strict=strict)
 
-    def _admit(self, exchange_id: str, call: Call, noted: Headers, caller: Caller, asked: Asked | None) -> Exchange:
-        return admit(self._books, exchange_id, self._settings.instance_id, call, Labels(noted), caller, asked)
+    def _admit(self, visit: Visit, noted: Headers, caller: Caller, asked: Asked | None) -> Exchange:
+        instance_id = self._settings.instance_id
+        return admit(self._books, visit.exchange_id, instance_id, visit.call, Labels(noted), caller, asked)
 
     async def _walk(self, walk: Walk, upstreams: Sequence[Upstream]) -> None:
         targets = self._router.candidates(walk.caller, upstreams, walk.asked.peek.model)
@@ -117,25 +136,3 @@ class Gateway:
             await self._models.serve(walk, targets)
         else:
             await self._sender.send(walk, targets)
-
-    @staticmethod
-    def _refuse(exchange: Exchange | None, error: GatewayError, exchange_id: str, sink: Sink) -> None:
-        if exchange is not None:
-            exchange.settle(outcome_of(error), error, status=None if sink.started else error.status)
-        if isinstance(error, NotAuthenticated):
-            log.info("not_authenticated", reason=error.code, exchange_id=exchange_id)
-        if not sink.started:
-            status, headers, body = render(error, exchange_id)
-            sink.start(status, [*headers, (EXCHANGE_HEADER, exchange_id.encode())])
-            sink.finish(body)
-        elif isinstance(error, LimitExceeded):
-            sink.finish(b"event: error\ndata: " + render(error, exchange_id)[2] + b"\n\n")
-        else:
-            # Claude Code retries a cut stream cleanly; after an error event it asks
-            # again without streaming and pays twice (measured with 2.1.329).
-            sink.cut()
-
-
-def _settle(exchange: Exchange | None, outcome: Outcome) -> None:
-    if exchange is not None:
-        exchange.settle(outcome)

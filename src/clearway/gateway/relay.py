@@ -11,9 +11,9 @@ import zlib
 
 import structlog
 
-from clearway.core.errors import GatewayError, LimitExceeded, UpstreamError, UpstreamProtocolError, UpstreamRefusedUs
+from clearway.core.errors import BudgetExceeded, GatewayError, UpstreamError, UpstreamProtocolError, UpstreamRefusedUs
 from clearway.core.exchange import Endpoint, Outcome
-from clearway.core.fields import Headers
+from clearway.core.fields import Fields, Headers
 from clearway.gateway.bookkeeping import Attempt, Exchange
 from clearway.gateway.call import Sink
 from clearway.gateway.headers import by_name, request_id, returned
@@ -41,13 +41,17 @@ class Relay:
 
     Args:
         heartbeat_s: Silence in a stream after which a `ping` is sent.
+        told: Further fields of the answer: what we tell of our own limits.
     """
 
-    def __init__(self, exchange: Exchange, attempt: Attempt, sink: Sink, *, heartbeat_s: float) -> None:
+    def __init__(
+        self, exchange: Exchange, attempt: Attempt, sink: Sink, *, heartbeat_s: float, told: Headers = ()
+    ) -> None:
         self._exchange = exchange
         self._attempt = attempt
         self._sink = sink
         self._heartbeat_s = heartbeat_s
+        self._told = told
         self._inflater: Inflater | None = None
         self._beat: _Heartbeat | None = None
         self._head: tuple[int, Headers] | None = None
@@ -79,7 +83,7 @@ class Relay:
             raise self._refused(reply.status)
         self._set_watch(fields)
         headers = returned(reply.headers, self._exchange.id.encode(), everything=pays == "client")
-        self._head = (reply.status, headers)
+        self._head = (reply.status, Fields.of((*headers, *self._told)) if self._told else headers)
         if not getattr(reply, "is_whole", False):
             self._begin()
         # Not inside a compressed stream, and not where the length was told.
@@ -183,7 +187,9 @@ class Relay:
             attempt.watch = NoWatch()
             self._inflater = None
         if self._exchange.budget_is_spent and not self._exchange.settled:
-            raise LimitExceeded("the budget was used up while this answer was running")
+            raise BudgetExceeded(
+                "the budget was used up while this answer was running", hint="ask the owner of the gateway for more"
+            )
 
     async def _settle(self) -> None:
         self._exchange.settle(self._outcome())

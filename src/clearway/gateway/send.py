@@ -9,28 +9,29 @@ are the client's own. `docs/decisions/0008-retries-and-cool-down.md`.
 import asyncio
 import random
 from collections.abc import Sequence
+from functools import partial
 
 from clearway.config.model import Retries
 from clearway.core.errors import BadRequest, GatewayError, UpstreamUnreachable
+from clearway.core.fields import Headers
 from clearway.core.usage import Billing
 from clearway.gateway.admit import Walk
 from clearway.gateway.authenticate import Caller
 from clearway.gateway.bookkeeping import Attempt
 from clearway.gateway.cooling import Cooling
-from clearway.gateway.decode import Asked
+from clearway.gateway.estimate import estimate_of
 from clearway.gateway.headers import by_name, outbound, request_id
 from clearway.gateway.held import Held
 from clearway.gateway.relay import Relay, outcome_of, watch_for
 from clearway.gateway.route import OWN_ENDPOINTS, Target
-from clearway.limits.protocol import Estimate, Limiter
+from clearway.limits.held import NOTHING
+from clearway.limits.protocol import Limiter, Reservation
 from clearway.upstreams.protocol import Reply, Request
 from clearway.upstreams.resets import Told, read
 
 _ELSEWHERE = frozenset({429, 503, 529})
 """Answers that certainly cost nothing: another try may be made."""
 _REFUSED, _NOT_FOUND = 400, 404
-_OUTPUT_SLICE = 4096
-_BYTES_PER_TOKEN_LOW = 2.5
 _FIRST_WAIT_S = 0.5
 _JITTER = 0.25
 
@@ -117,9 +118,8 @@ class Sender:
         """One attempt. False: it certainly cost nothing, and `course` has the next."""
         target = course.target
         request = _request(walk, target)
-        admitted_us = walk.exchange.admission.admitted_us
-        held = self._limiter.reserve(walk.caller.key, _estimate(walk.asked, target), admitted_us=admitted_us)
-        attempt = walk.exchange.begin(target, billing_of(walk.caller, target), held)
+        billing = billing_of(walk.caller, target)
+        attempt = walk.exchange.begin(target, billing, self._reserve(walk, target, billing))
         cooling = self._cooling
         probes = cooling.probe(target) if cooling.marks else None
         try:
@@ -129,7 +129,8 @@ class Sender:
                     return False
                 if cooling.marks and reply.status < _REFUSED:
                     cooling.answered(attempt, whole=False)
-                await Relay(walk.exchange, attempt, walk.sink, heartbeat_s=self._heartbeat_s).run(answer)
+                told = self._told(walk, target)
+                await Relay(walk.exchange, attempt, walk.sink, heartbeat_s=self._heartbeat_s, told=told).run(answer)
                 if reply.status < _REFUSED and (cooling.marks or attempt.watch.error_type is not None):
                     cooling.answered(attempt, whole=True)
         except GatewayError as error:
@@ -148,6 +149,18 @@ class Sender:
             if probes:
                 cooling.probed(probes)
         return True
+
+    def _reserve(self, walk: Walk, target: Target, billing: Billing) -> Reservation:
+        if walk.call.endpoint == "count_tokens":
+            return NOTHING
+        admitted_us = walk.exchange.admission.admitted_us
+        return self._limiter.reserve(
+            walk.caller.key, partial(estimate_of, walk, target, billing), admitted_us=admitted_us
+        )
+
+    def _told(self, walk: Walk, target: Target) -> Headers:
+        """What the answer tells of our limits. On passthrough it is the upstream that tells of its own."""
+        return () if target.upstream.pays == "client" else self._limiter.told(walk.caller.key)
 
     def _may_dial_again(self, attempt: Attempt, course: Course) -> bool:
         """Nothing was sent. A lone upstream is tried once more, at once, unless it was
@@ -233,12 +246,3 @@ def _request(walk: Walk, target: Target) -> Request:
     if not own and target.model is not None:
         headers, body = asked.with_model(target.model, headers)
     return Request(method=call.method.encode(), target=call.target, headers=headers, body=body)
-
-
-def _estimate(asked: Asked, target: Target) -> Estimate:
-    most = asked.peek.max_tokens or _OUTPUT_SLICE
-    return Estimate(
-        model=target.model,
-        input_tokens=int(len(asked.plain) / _BYTES_PER_TOKEN_LOW),
-        output_tokens=min(most, _OUTPUT_SLICE) if asked.peek.stream else most,
-    )

@@ -1,21 +1,8 @@
 """What a key is. Pure values; the ledger keeps them, `keys/policy.py` judges by them."""
 
-from typing import Literal
-
 import msgspec
 
-Period = Literal["day", "week", "month", "total"]
-"""Of the calendar, in `usage.timezone`; a week begins on Monday. `total`: for good."""
-Unit = Literal["usd", "tokens"]
-
-
-class Budget(msgspec.Struct, frozen=True, kw_only=True):
-    """An upper bound on spend or tokens in a period. As text: `keys/budget.py`."""
-
-    amount: int
-    """Integer nano-dollars, or tokens: the whole prompt, cached or not, and the output."""
-    unit: Unit
-    period: Period
+from clearway.core.budget import Budget
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):

@@ -31,13 +31,20 @@ ALLOW = Allow()
 
 
 def judge(key: Key, secret: KeySecret, now_us: int) -> Verdict:
-    """Whether the key is in force at `now_us`. It ends at its expiry, not after it."""
+    """Whether the key is in force at `now_us`, and this secret of it. It ends at its expiry, not after it."""
+    if isinstance(verdict := judge_key(key, now_us), Deny):
+        return verdict
+    if _is_over(secret.expires_us, now_us):
+        return Deny("this secret was replaced when its key was rotated", "use the key's newer secret")
+    return ALLOW
+
+
+def judge_key(key: Key, now_us: int) -> Verdict:
+    """Likewise, whatever its secret."""
     if key.revoked_us is not None:
         return Deny(f"the key {key.prefix}… was revoked", "ask the owner of the gateway for a new key")
     if _is_over(key.expires_us, now_us):
         return Deny(f"the key {key.prefix}… has expired", "ask the owner of the gateway to extend it")
-    if _is_over(secret.expires_us, now_us):
-        return Deny("this secret was replaced when its key was rotated", "use the key's newer secret")
     return ALLOW
 
 

@@ -22,8 +22,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
+from clearway.core.budget import Budget
 from clearway.keys import secret as secrets
-from clearway.keys.model import Budget, Key, KeyChange, KeySecret, KeySpec, NewKey
+from clearway.keys.model import Key, KeyChange, KeySecret, KeySpec, NewKey
 from clearway.ledger.protocol import LedgerError, NotInLedger
 from clearway.ledger.rows import text
 from clearway.ledger.schema import key_secrets, keys

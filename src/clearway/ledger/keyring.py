@@ -6,6 +6,8 @@ never waits: a new copy takes the place of the old one at once.
 Used by gateway/authenticate; kept fresh by ledger/store and ledger/writer.
 """
 
+from collections.abc import Callable
+
 from clearway.keys.model import Key, KeySecret
 from clearway.ledger.store import Store
 
@@ -20,6 +22,8 @@ class KeyCache:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._by_hash: dict[bytes, tuple[Key, KeySecret]] = {}
+        self._by_id: dict[str, Key] = {}
+        self._watchers: list[Callable[[], None]] = []
         self._revision = -1
 
     def start(self) -> None:
@@ -35,11 +39,26 @@ class KeyCache:
         """The key that a secret's SHA-256 belongs to."""
         return self._by_hash.get(secret_hash)
 
+    def by_id(self, key_id: str) -> Key | None:
+        """The key as it is now, revoked lately or not; None: not known."""
+        return self._by_id.get(key_id)
+
+    def keys(self) -> list[Key]:
+        """All that are known."""
+        return list(self._by_id.values())
+
+    def subscribe(self, watcher: Callable[[], None]) -> None:
+        """Have `watcher` called after each change, on the thread that has read it."""
+        self._watchers.append(watcher)
+
     def reload(self) -> None:
         """Read all keys anew. Raises LedgerError; the old copy then stays."""
         revision, secrets = self._store.key_secrets()
+        self._by_id = {key.id: key for key, _ in secrets}
         self._by_hash = {secret.hash: (key, secret) for key, secret in secrets}
         self._revision = revision
+        for watcher in self._watchers:
+            watcher()
 
     def refresh(self) -> None:
         """Read the keys where another process changed one. Raises LedgerError."""

@@ -56,6 +56,10 @@ class KeyRing(Protocol):
         """
         ...
 
+    def by_id(self, key_id: str) -> Key | None:
+        """The key as it is now, revoked lately or not; None: not known."""
+        ...
+
 
 UsageBy = Literal["day", "model", "key", "session", "client", "upstream", "run", "total"]
 

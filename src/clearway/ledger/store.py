@@ -17,10 +17,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from clearway.core.clock import Clock
 from clearway.core.ids import IdMaker
 from clearway.keys.model import Key, KeyChange, KeySecret, KeySpec, NewKey
-from clearway.ledger import key_records, listing, sums
+from clearway.ledger import key_records, listing, spending, sums
 from clearway.ledger.database import Database, unusable
 from clearway.ledger.migrate import bring_up_to_date
 from clearway.ledger.protocol import ExchangeDetail, ExchangeQuery, ExchangeRow, LedgerError, UsageQuery, UsageRow
+from clearway.ledger.spending import Spent
 
 log = structlog.get_logger()
 
@@ -127,6 +128,11 @@ class Store:
             # The revision first: a change between the two is then read once more, never missed.
             revision = key_records.revision(connection)
             return revision, key_records.with_secrets(connection, now_us=self._clock.now_us())
+
+    def spent_by_key(self, *, since_us: int, before_us: int) -> dict[str | None, Spent]:
+        """What was spent by exchanges admitted since a moment that ended before another. Raises LedgerError."""
+        with self._reading() as connection:
+            return spending.spent_by_key(connection, since_us=since_us, before_us=before_us)
 
     def key_revision(self) -> int:
         """A number that grows with every change of any key. Raises LedgerError."""

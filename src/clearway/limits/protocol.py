@@ -5,14 +5,17 @@ something holds one reservation, and ends it exactly once, by `settle` or `relea
 whatever happens to the exchange.
 """
 
+from collections.abc import Callable
 from typing import Literal, Protocol
 
 import msgspec
 
+from clearway.core.budget import Budget
+from clearway.core.errors import LimitExceeded
 from clearway.core.exchange import Endpoint
 from clearway.core.fields import Headers
 from clearway.core.usage import Billing, Cost, Usage
-from clearway.keys.model import Budget, Key
+from clearway.keys.model import Key
 
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +29,8 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     """Who would be charged."""
     writes_cache: Literal["no", "5m", "1h"] = "1h"
     """The dearest way in which the prompt may be cached."""
+    is_plain: bool = True
+    """False: it may ask for a speed or a geography that costs more."""
     is_stream: bool = False
     """It can be ended when a top-up is refused: a smaller slice will do at the end of a budget."""
 
@@ -97,8 +102,13 @@ class Limiter(Protocol):
         """
         ...
 
-    def reserve(self, key: Key | None, estimate: Estimate, *, admitted_us: int) -> Reservation:
+    def reserve(self, key: Key | None, estimate: Callable[[], Estimate], *, admitted_us: int) -> Reservation:
         """Hold what an attempt might use. A period is that of admission.
+
+        Args:
+            key: Whose attempt it is.
+            estimate: Asked only where something is limited.
+            admitted_us: When the exchange was admitted.
 
         Raises:
             LimitExceeded: A limit or budget refuses; says which, and until when.
@@ -111,4 +121,14 @@ class Limiter(Protocol):
 
     def budgets(self) -> list[BudgetState]:
         """Every budget that is in force, the gateway's first."""
+        ...
+
+    def budgets_of(self, key: Key | None) -> list[BudgetState]:
+        """The key's own budgets; the gateway's for None."""
+        ...
+
+    def overdrawn(self, key: Key) -> LimitExceeded | None:
+        """Why what runs for a key must end though it was let in: what is spent and held
+        is more than a budget that was lowered since.
+        """
         ...

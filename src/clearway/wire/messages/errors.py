@@ -7,7 +7,7 @@ Claude Code 2.1.329 was measured to do with them (read 2026-11-21): without
 
 import msgspec
 
-from clearway.core.errors import GatewayError, UpstreamError, UpstreamRefusedUs
+from clearway.core.errors import BudgetExceeded, GatewayError, LimitExceeded, UpstreamError, UpstreamRefusedUs
 
 TYPES: dict[int, str] = {
     400: "invalid_request_error",
@@ -30,7 +30,7 @@ TYPES: dict[int, str] = {
 
 def error_type(error: GatewayError) -> str:
     """The `error.type` that an error is told as."""
-    return TYPES[error.status]
+    return "billing_error" if isinstance(error, BudgetExceeded) else TYPES[error.status]
 
 
 def render(error: GatewayError, request_id: str) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
@@ -56,6 +56,16 @@ def render(error: GatewayError, request_id: str) -> tuple[int, list[tuple[bytes,
     ]
     if error.retry_after_s is not None:
         headers.append((b"retry-after", b"%d" % error.retry_after_s))
-    elif not isinstance(error, UpstreamError) or isinstance(error, UpstreamRefusedUs):
+    if _is_final(error):
         headers.append((b"x-should-retry", b"false"))
+    if isinstance(error, LimitExceeded):
+        headers += error.fields
     return error.status, headers, body
+
+
+def _is_final(error: GatewayError) -> bool:
+    """Whether trying again at once, or after `retry-after` where that is hours away, is in vain."""
+    if isinstance(error, BudgetExceeded):
+        return True
+    ours = not isinstance(error, UpstreamError) or isinstance(error, UpstreamRefusedUs)
+    return ours and error.retry_after_s is None

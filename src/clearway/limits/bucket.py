@@ -1,0 +1,55 @@
+"""A limit per minute: a bucket that holds a minute's worth and fills all the time.
+
+Never a moment at which a whole new minute's worth is there at once, as a window that
+begins anew has it; the API's own limits work alike (platform.claude.com, "Rate
+limits", read 2026-11-27). Pure: the time is given, by a clock that never steps.
+Used by limits/rates.
+"""
+
+from math import ceil
+
+_MINUTE_S = 60.0
+
+
+class Bucket:
+    """How much of something may be used now.
+
+    Growth: two numbers.
+    """
+
+    __slots__ = ("_at", "_level", "per_minute")
+
+    def __init__(self, per_minute: int, now: float) -> None:
+        self.per_minute = per_minute
+        self._level = float(per_minute)
+        self._at = now
+
+    def level(self, now: float) -> float:
+        """What is there; below 0 where more was used than was known beforehand."""
+        if now > self._at:
+            self._level = min(self.per_minute, self._level + (now - self._at) * self.per_minute / _MINUTE_S)
+            self._at = now
+        return self._level
+
+    def may_take(self, amount: float, now: float) -> bool:
+        """Whether `amount` is there. What is more than a minute's worth needs a full bucket."""
+        return self.level(now) >= min(amount, self.per_minute)
+
+    def take(self, amount: float, now: float) -> None:
+        """Use it, whether it is there or not; a negative amount gives back."""
+        self._level = min(self.per_minute, self.level(now) - amount)
+
+    def wait_s(self, amount: float, now: float) -> int:
+        """Whole seconds until `amount` may be taken, one at least."""
+        lacks = min(amount, self.per_minute) - self.level(now)
+        return max(1, ceil(lacks * _MINUTE_S / self.per_minute))
+
+    def full_in_s(self, now: float) -> float:
+        """Seconds until it is full again."""
+        return (self.per_minute - self.level(now)) * _MINUTE_S / self.per_minute
+
+    def resize(self, per_minute: int, now: float) -> None:
+        """Another limit from now on; what was used stays used."""
+        used = self.per_minute - self.level(now)
+        self.per_minute = per_minute
+        self._level = per_minute - used

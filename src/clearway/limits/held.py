@@ -1,0 +1,241 @@
+"""What is held for one exchange and for one attempt, until the truth is known.
+
+Owns that each is given back exactly once, and that whatever was used is counted in every
+tally that is there by then. Used by limits/keeper.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from clearway.core.budget import Budget
+from clearway.core.usage import Cost, Usage
+from clearway.keys.model import Key
+from clearway.limits.protocol import Estimate
+from clearway.limits.rates import Rates
+from clearway.limits.tally import Tally
+from clearway.pricing.ceiling import Ceiling
+
+_NO_END = 1 << 60
+"""More tokens than any answer has."""
+_SLICE = 4096
+"""So much output at most is taken from a limit per minute before it is there."""
+
+
+class Entered:
+    """One exchange of a key."""
+
+    __slots__ = ("_rates",)
+
+    def __init__(self, rates: Rates) -> None:
+        self._rates = rates
+        rates.running += 1
+
+    def leave(self) -> None:
+        """It is over."""
+        self._rates.running -= 1
+
+
+class NoEntry:
+    """An exchange that nobody counts."""
+
+    def leave(self) -> None:
+        """Nothing."""
+
+
+class Nothing:
+    """A reservation for what is free."""
+
+    output_tokens = _NO_END
+
+    def top_up(self, output_tokens: int) -> bool:  # noqa: ARG002  # nothing refuses
+        """Always granted."""
+        return True
+
+    def settle(self, usage: Usage | None, cost: Cost | None) -> None:
+        """Nothing is counted."""
+
+    def release(self) -> None:
+        """Nothing was held."""
+
+
+NO_ENTRY = NoEntry()
+NOTHING = Nothing()
+
+
+class Share:
+    """One budget that has to pay."""
+
+    __slots__ = ("budget", "key", "tally")
+
+    def __init__(self, budget: Budget, tally: Tally, key: Key | None) -> None:
+        self.budget = budget
+        self.tally = tally
+        self.key = key
+        """Whose it is; None: the gateway's."""
+
+    @property
+    def spent(self) -> int:
+        """In the budget's unit."""
+        return self.tally.spent(self.budget, with_estimates=self.key is not None and self.key.counts_estimates)
+
+    def room(self) -> int:
+        """What is neither spent nor held."""
+        return self.budget.amount - self.spent - self.tally.held(self.budget)
+
+    def output_within(self, room: int, input_tokens: int, ceiling: Ceiling | None) -> int:
+        """How much output fits into `room` beside the prompt; below 0 where the prompt alone does not."""
+        if self.budget.unit == "tokens":
+            return room - input_tokens
+        # Without prices none was in USD when the attempt began, and none holds for it.
+        return _NO_END if ceiling is None else ceiling.output_within(room, input_tokens)
+
+
+class Desk(Protocol):
+    """Where what is held is given back."""
+
+    def shares(self, key: Key | None, estimate: Estimate, admitted_us: int) -> list[Share]:
+        """The budgets that have to pay, as they are now."""
+        ...
+
+    def count(
+        self, key: Key | None, admitted_us: int, usage: Usage | None, cost: Cost | None, tallies: Sequence[Tally]
+    ) -> None:
+        """Add what was used to `tallies`, and to those that have begun since."""
+        ...
+
+    def now(self) -> float:
+        """By a clock that never steps."""
+        ...
+
+
+class Counted:
+    """A reservation where nothing is limited: what was used is counted all the same, for limits to come."""
+
+    __slots__ = ("_admitted_us", "_desk", "_key")
+
+    output_tokens = _NO_END
+
+    def __init__(self, desk: Desk, key: Key | None, admitted_us: int) -> None:
+        self._desk = desk
+        self._key = key
+        self._admitted_us = admitted_us
+
+    def top_up(self, output_tokens: int) -> bool:  # noqa: ARG002  # nothing refuses
+        """Always granted."""
+        return True
+
+    def settle(self, usage: Usage | None, cost: Cost | None) -> None:
+        """Book the truth."""
+        if usage is not None or cost is not None:
+            self._desk.count(self._key, self._admitted_us, usage, cost, ())
+
+    def release(self) -> None:
+        """Nothing was held."""
+
+
+class Held:
+    """A reservation.
+
+    Args:
+        desk: Where it is given back.
+        key: Whose it is.
+        estimate: What is held.
+        admitted_us: Decides the periods.
+        shares: The budgets that pay.
+        rates: Of the key; None: it has no limits per minute.
+        ceiling: The dearest rates; None where no budget is in USD.
+    """
+
+    __slots__ = (
+        "_admitted_us",
+        "_ceiling",
+        "_desk",
+        "_estimate",
+        "_is_open",
+        "_key",
+        "_nano",
+        "_rates",
+        "_tallies",
+        "_tokens",
+        "output_tokens",
+    )
+
+    def __init__(  # noqa: PLR0913, PLR0917  # what a reservation is made of
+        self,
+        desk: Desk,
+        key: Key | None,
+        estimate: Estimate,
+        admitted_us: int,
+        shares: Sequence[Share],
+        rates: Rates | None,
+        ceiling: Ceiling | None,
+    ) -> None:
+        self._desk = desk
+        self._key = key
+        self._estimate = estimate
+        self._admitted_us = admitted_us
+        # Two budgets of one period share a tally.
+        self._tallies = list({id(share.tally): share.tally for share in shares}.values())
+        self._rates = rates
+        self._ceiling = ceiling
+        self._is_open = True
+        self._nano = 0
+        self._tokens = 0
+        self.output_tokens = 0
+        self._hold(estimate.output_tokens)
+        self._take(estimate.input_tokens, min(estimate.output_tokens, _SLICE))
+
+    def top_up(self, output_tokens: int) -> bool:
+        """Hold for `output_tokens` in all, or for as much of that as there is; False: no more at all.
+
+        By the key's budgets as they are now: one that was lowered since counts.
+        """
+        if output_tokens <= self.output_tokens:
+            return True
+        estimate = self._estimate
+        more = output_tokens - self.output_tokens
+        for share in self._desk.shares(self._key, estimate, self._admitted_us):
+            more = min(more, share.output_within(share.room(), 0, self._ceiling))
+        if more <= 0:
+            return False
+        self._hold(self.output_tokens + more)
+        return True
+
+    def settle(self, usage: Usage | None, cost: Cost | None) -> None:
+        """Book the truth and give back the rest; the second call is an error of the caller."""
+        self._give_back()
+        if usage is None and cost is None:
+            return
+        self._desk.count(self._key, self._admitted_us, usage, cost, self._tallies)
+        if usage is not None:
+            self._take(usage.prompt_tokens - usage.cache_read_tokens, usage.output_tokens)
+
+    def release(self) -> None:
+        """Give everything back; the second call is an error of the caller."""
+        self._give_back()
+
+    def _give_back(self) -> None:
+        if not self._is_open:
+            msg = "a reservation was ended twice"
+            raise RuntimeError(msg)
+        self._is_open = False
+        for tally in self._tallies:
+            tally.held_nano -= self._nano
+            tally.held_tokens -= self._tokens
+        self._take(-self._estimate.input_tokens, -min(self._estimate.output_tokens, _SLICE))
+
+    def _hold(self, output_tokens: int) -> None:
+        """Hold for so much output in all, instead of what was held."""
+        prompt = self._estimate.input_tokens
+        nano = 0 if self._ceiling is None else self._ceiling.nano(prompt, output_tokens)
+        tokens = prompt + output_tokens
+        for tally in self._tallies:
+            tally.held_nano += nano - self._nano
+            tally.held_tokens += tokens - self._tokens
+        self._nano, self._tokens, self.output_tokens = nano, tokens, output_tokens
+
+    def _take(self, prompt: int, output: int) -> None:
+        if self._rates is not None:
+            now = self._desk.now()
+            self._rates.take("input-tokens", prompt, now)
+            self._rates.take("output-tokens", output, now)

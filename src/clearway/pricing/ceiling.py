@@ -1,0 +1,76 @@
+"""What tokens can cost at most: for reservations, made before anything is known.
+
+Takes the dearest rate of every sort that a token may turn out to be. Integer
+arithmetic, rounded up. Rules and sources as in pricing/cost. Pure.
+Used by compose, for limits/keeper.
+"""
+
+from collections.abc import Iterable
+from typing import Literal
+
+import msgspec
+
+from clearway.pricing.prices import ModelPrice, PriceList, Rates
+
+_SCALE = 1_000_000 * 1_000
+_PLAIN_PERMILLE = 1_000
+
+
+class Ceiling(msgspec.Struct, frozen=True):
+    """Of one request. Scaled rates: nano-dollars times `10**9`."""
+
+    input_scaled: int
+    """For each token of the prompt."""
+    output_scaled: int
+    """For each token of output."""
+
+    def nano(self, input_tokens: int, output_tokens: int) -> int:
+        """Nano-dollars at most."""
+        return -((input_tokens * self.input_scaled + output_tokens * self.output_scaled) // -_SCALE)
+
+    def output_within(self, nano: int, input_tokens: int) -> int:
+        """How many tokens of output fit into `nano` beside the prompt; below 0 where that alone does not fit."""
+        left = nano * _SCALE - input_tokens * self.input_scaled
+        if left < 0:
+            return -1
+        return left // self.output_scaled if self.output_scaled else 1 << 60
+
+
+NOTHING_COSTS = Ceiling(0, 0)
+"""Of what is not metered."""
+
+
+def ceiling(
+    model: str | None,
+    *,
+    at_us: int,
+    prices: PriceList,
+    input_tokens: int,
+    writes_cache: Literal["no", "5m", "1h"],
+    is_plain: bool,
+) -> Ceiling | None:
+    """The dearest rates; None: the model has no known price.
+
+    Args:
+        model: As it is sent.
+        at_us: When, for prices that changed.
+        prices: The list to price by.
+        input_tokens: The longest that the prompt may be: long ones may cost more.
+        writes_cache: The dearest way in which it may be cached.
+        is_plain: False: the request may ask for a speed or geography that costs more.
+    """
+    price = prices.find(model, at_us) if model else None
+    if price is None:
+        return None
+    rows = [row for row in _rows(price, is_plain=is_plain) if row.over < max(1, input_tokens)]
+    sorts = {"no": (), "5m": ("cache_write_5m",), "1h": ("cache_write_5m", "cache_write_1h")}[writes_cache]
+    prompt = [getattr(row, sort) for row in rows for sort in ("input", *sorts)]
+    output = [row.output for row in rows]
+    if None in prompt or None in output:
+        return None
+    permille = _PLAIN_PERMILLE if is_plain else max(_PLAIN_PERMILLE, *price.geo_permille.values(), 0)
+    return Ceiling(max(prompt) * permille, max(rate or 0 for rate in output) * permille)
+
+
+def _rows(price: ModelPrice, *, is_plain: bool) -> Iterable[Rates]:
+    return price.standard if is_plain else (*price.standard, *price.fast)
