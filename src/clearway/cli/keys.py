@@ -16,6 +16,7 @@ from clearway.cli.moments import future
 from clearway.cli.options import AsJson, load_config
 from clearway.cli.screen import console, note, plain_table, print_json
 from clearway.config.units import UnitError, parse_duration
+from clearway.core.budget import BudgetError, parse_budget, show_budget
 from clearway.core.clock import SystemClock
 from clearway.keys.model import Key, KeyChange, KeySpec, NewKey
 
@@ -31,6 +32,24 @@ Upstream = Annotated[
     list[str] | None, typer.Option("--upstream", help="Upstream it may use, repeatable. All without it.")
 ]
 Tag = Annotated[list[str] | None, typer.Option("--tag", help="A word of yours, repeatable.")]
+Budgets = Annotated[
+    list[str] | None,
+    typer.Option("--budget", help="Such as 5usd/day, 2Mtokens/month or 100usd; repeatable, all must hold."),
+]
+Rpm = Annotated[str | None, typer.Option("--rpm", help="Requests per minute, or none.")]
+InputTpm = Annotated[
+    str | None, typer.Option("--input-tpm", help="Input tokens per minute without cache reads, or none.")
+]
+OutputTpm = Annotated[str | None, typer.Option("--output-tpm", help="Output tokens per minute, or none.")]
+Parallel = Annotated[str | None, typer.Option("--parallel", help="Requests at one moment, or none.")]
+Estimates = Annotated[
+    bool | None,
+    typer.Option(
+        "--count-estimates/--no-count-estimates",
+        help="Whether budgets in USD count the list price of what a plan pays, or nobody.",
+    ),
+]
+_MOST = 1_000_000_000
 _ENDPOINTS = ("messages", "count_tokens", "models", "relay")
 
 
@@ -60,6 +79,12 @@ def create(  # noqa: PLR0913  # one argument for each option
     tag: Tag = None,
     expires: Annotated[str, typer.Option(help="30d, a date, or never.")] = "never",
     strict: Annotated[bool, typer.Option("--strict", help="Refuse what could only be approximated.")] = False,
+    budget: Budgets = None,
+    rpm: Rpm = None,
+    input_tpm: InputTpm = None,
+    output_tpm: OutputTpm = None,
+    parallel: Parallel = None,
+    count_estimates: Estimates = None,
     json: AsJson = False,
 ) -> None:
     """Make a key. Its secret is printed once, alone, on stdout."""
@@ -77,6 +102,15 @@ def create(  # noqa: PLR0913  # one argument for each option
         tags=tuple(tag or ()),
         strict=strict,
     )
+    limits = _limits(
+        budget=budget,
+        rpm=rpm,
+        input_tpm=input_tpm,
+        output_tpm=output_tpm,
+        parallel=parallel,
+        count_estimates=count_estimates,
+    )
+    spec = msgspec.structs.replace(spec, **limits)
     with open_ledger(config) as ledger:
         made = ledger.create_key(spec)
     _print_new(
@@ -102,8 +136,8 @@ def list_keys(
         return
     zone, now_us = ZoneInfo(config.usage.timezone), SystemClock().now_us()
     table = plain_table()
-    for column in ("NAME", "KEY", "STATE", "EXPIRES", "CREATED", "MAY USE", "TAGS"):
-        table.add_column(column, overflow="fold" if column == "MAY USE" else "ellipsis")
+    for column in ("NAME", "KEY", "STATE", "EXPIRES", "CREATED", "MAY USE", "LIMITS", "TAGS"):
+        table.add_column(column, overflow="fold" if column in {"MAY USE", "LIMITS"} else "ellipsis")
     for key in keys:
         state = _state(key, now_us)
         table.add_row(
@@ -113,6 +147,7 @@ def list_keys(
             day(key.expires_us, zone) if key.expires_us is not None else "never",
             day(key.created_us, zone),
             clean(_rights(key)),
+            ", ".join(_shown_limits(key)) or "none",
             clean(", ".join(key.tags)),
             style=None if state in {"live", "owner"} else "dim",
         )
@@ -139,6 +174,12 @@ def update(  # noqa: PLR0913  # one argument for each option
     tag: Annotated[list[str] | None, typer.Option("--tag", help="Replaces the tags; '' removes all.")] = None,
     expires: Annotated[str | None, typer.Option(help="30d from now, a date, or never.")] = None,
     strict: Annotated[bool | None, typer.Option("--strict/--no-strict", help="Refuse approximations.")] = None,
+    budget: Annotated[list[str] | None, typer.Option("--budget", help="Replaces the budgets; '' removes all.")] = None,
+    rpm: Rpm = None,
+    input_tpm: InputTpm = None,
+    output_tpm: OutputTpm = None,
+    parallel: Parallel = None,
+    count_estimates: Estimates = None,
     json: AsJson = False,
 ) -> None:
     """Change a key. What is not named stays as it is."""
@@ -155,6 +196,14 @@ def update(  # noqa: PLR0913  # one argument for each option
         "strict": strict,
     }
     given: dict[str, object] = {field: value for field, value in changes.items() if value is not None}
+    given |= _limits(
+        budget=budget,
+        rpm=rpm,
+        input_tpm=input_tpm,
+        output_tpm=output_tpm,
+        parallel=parallel,
+        count_estimates=count_estimates,
+    )
     if expires is not None:
         given["expires_us"] = future(expires, now_us=now_us, zone=zone, option="--expires")
     if not given:
@@ -220,9 +269,61 @@ def _print_key(context: typer.Context, key: Key, zone: tzinfo, *, json: bool) ->
         ("upstreams", _or_all(key.upstreams)),
         ("tags", ", ".join(key.tags) or "-"),
         ("strict", "yes" if key.strict else "no"),
+        ("limits", ", ".join(_shown_limits(key)) or "none"),
     ):
         table.add_row(label, clean(value))
     console(context).print(table)
+
+
+def _limits(  # one argument for each option
+    *,
+    budget: list[str] | None,
+    rpm: str | None,
+    input_tpm: str | None,
+    output_tpm: str | None,
+    parallel: str | None,
+    count_estimates: bool | None,
+) -> dict[str, object]:
+    """The fields of those options that were given."""
+    given: dict[str, object] = {}
+    if budget is not None:
+        try:
+            given["budgets"] = tuple(parse_budget(text) for text in budget if text)
+        except BudgetError as error:
+            raise Failure(f"--budget: {error}", code=Exit.USAGE) from error
+    numbers = {
+        "requests_per_minute": ("--rpm", rpm),
+        "input_tokens_per_minute": ("--input-tpm", input_tpm),
+        "output_tokens_per_minute": ("--output-tpm", output_tpm),
+        "parallel": ("--parallel", parallel),
+    }
+    for field, (option, text) in numbers.items():
+        if text is not None:
+            given[field] = None if text == "none" else _count(text, option)
+    if count_estimates is not None:
+        given["counts_estimates"] = count_estimates
+    return given
+
+
+def _count(text: str, option: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _MOST:
+        raise Failure(f"{option}: {text!r} is not a whole number from 1 to {_MOST:,}, nor none", code=Exit.USAGE)
+    return int(text)
+
+
+def _shown_limits(key: Key) -> list[str]:
+    shown = [show_budget(budget) for budget in key.budgets]
+    for count, unit in (
+        (key.requests_per_minute, "requests/min"),
+        (key.input_tokens_per_minute, "input tokens/min"),
+        (key.output_tokens_per_minute, "output tokens/min"),
+        (key.parallel, "at once"),
+    ):
+        if count is not None:
+            shown.append(f"{count} {unit}")
+    if key.counts_estimates:
+        shown.append("estimates count")
+    return shown
 
 
 def _state(key: Key, now_us: int) -> str:

@@ -41,6 +41,7 @@ def create(connection: Connection, spec: KeySpec, *, key_id: str, now_us: int) -
     """Make a key with its first secret. Raises LedgerError."""
     value = secrets.generate()
     fields = msgspec.structs.asdict(spec) | {"name": _checked_name(spec.name)}
+    _checked_limits(fields)
     key = Key(id=key_id, prefix=secrets.display_prefix(value), created_us=now_us, **fields)
     row = _columns(fields) | {"id": key.id, "prefix": key.prefix, "created_us": now_us}
     try:
@@ -90,6 +91,7 @@ def change(connection: Connection, ref: str, wanted: KeyChange) -> Key:
     fields = {name: value for name, value in msgspec.structs.asdict(wanted).items() if value is not msgspec.UNSET}
     if "name" in fields:
         fields["name"] = _checked_name(fields["name"])
+    _checked_limits(fields)
     try:
         _update(connection, key.id, _columns(fields))
     except IntegrityError as error:
@@ -179,6 +181,26 @@ def _live(key: Key) -> Key:
 
 def _taken(name: str) -> LedgerError:
     return LedgerError(f"the name {name!r} is taken by a live key; revoke that one or choose another name")
+
+
+_MOST = 1_000_000_000
+_MOST_BUDGETS = 16
+_MOST_AMOUNT = 10**21
+_NUMBERS = ("requests_per_minute", "input_tokens_per_minute", "output_tokens_per_minute", "parallel")
+
+
+def _checked_limits(fields: Mapping[str, object]) -> None:
+    """Raise LedgerError where a limit could not be kept."""
+    for name in _NUMBERS:
+        value = fields.get(name)
+        if isinstance(value, int) and not 1 <= value <= _MOST:
+            raise LedgerError(f"{name} is a whole number from 1 to {_MOST:,}, or nothing")
+    budgets = fields.get("budgets")
+    if isinstance(budgets, tuple):
+        if len(budgets) > _MOST_BUDGETS:
+            raise LedgerError(f"a key has {_MOST_BUDGETS} budgets at most")
+        if any(not 1 <= budget.amount <= _MOST_AMOUNT for budget in budgets):
+            raise LedgerError(f"the amount of a budget is from 1 to {_MOST_AMOUNT:,}")
 
 
 def _checked_name(name: str) -> str:
