@@ -11,7 +11,7 @@ from typing import Literal
 
 import pytest
 
-from clearway.cli.remote import RemoteLedger, read_status
+from clearway.cli.remote import RemoteLedger, read_feed, read_status
 from clearway.core.clock import SystemClock
 from clearway.core.ids import IdMaker
 from clearway.keys.model import KeySpec
@@ -59,6 +59,12 @@ class Books:
     def wait_idle(self) -> None:
         """Return when no exchange is open."""
         wait_until(lambda: self.status().open_exchanges == 0, "no open exchanges")
+
+    def wait_written(self) -> None:
+        """Return when no exchange is open and the ledger holds all that has happened."""
+        self.wait_idle()
+        # Who follows is told first when everything before is written.
+        assert next(read_feed(self._socket)) is None
 
     def settled(self, exchange_id: str) -> ExchangeRow:
         """One exchange, once it is settled."""

@@ -34,6 +34,7 @@ def estimate_of(walk: Walk, target: Target, billing: Billing) -> Estimate:
         model=target.model,
         input_tokens=int(len(body) / _BYTES_PER_TOKEN_LOW),
         output_tokens=min(most, OUTPUT_SLICE) if asked.peek.stream else most,
+        most_output=asked.peek.max_tokens,
         billing=billing,
         writes_cache="1h" if is_escaped else _ttl(body),
         is_plain=not is_escaped and all(body.find(name) < 0 for name in _DEARER),

@@ -154,10 +154,10 @@ class Held:
         "_is_open",
         "_key",
         "_nano",
+        "_output",
         "_rates",
         "_tallies",
         "_tokens",
-        "output_tokens",
     )
 
     def __init__(  # noqa: PLR0913, PLR0917  # what a reservation is made of
@@ -181,24 +181,32 @@ class Held:
         self._is_open = True
         self._nano = 0
         self._tokens = 0
-        self.output_tokens = 0
+        self._output = 0
         self._hold(estimate.output_tokens)
         self._take(estimate.input_tokens, min(estimate.output_tokens, _SLICE))
+
+    @property
+    def output_tokens(self) -> int:
+        """The output that is held for; beyond any answer where it cannot be more."""
+        most = self._estimate.most_output
+        return _NO_END if most is not None and self._output >= most else self._output
 
     def top_up(self, output_tokens: int) -> bool:
         """Hold for `output_tokens` in all, or for as much of that as there is; False: no more at all.
 
         By the key's budgets as they are now: one that was lowered since counts.
         """
-        if output_tokens <= self.output_tokens:
-            return True
         estimate = self._estimate
-        more = output_tokens - self.output_tokens
+        if estimate.most_output is not None:
+            output_tokens = min(output_tokens, estimate.most_output)
+        more = output_tokens - self._output
+        if more <= 0:
+            return True
         for share in self._desk.shares(self._key, estimate, self._admitted_us):
             more = min(more, share.output_within(share.room(), 0, self._ceiling))
         if more <= 0:
             return False
-        self._hold(self.output_tokens + more)
+        self._hold(self._output + more)
         return True
 
     def settle(self, usage: Usage | None, cost: Cost | None) -> None:
@@ -232,7 +240,7 @@ class Held:
         for tally in self._tallies:
             tally.held_nano += nano - self._nano
             tally.held_tokens += tokens - self._tokens
-        self._nano, self._tokens, self.output_tokens = nano, tokens, output_tokens
+        self._nano, self._tokens, self._output = nano, tokens, output_tokens
 
     def _take(self, prompt: int, output: int) -> None:
         if self._rates is not None:

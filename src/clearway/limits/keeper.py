@@ -28,9 +28,6 @@ from clearway.limits.rates import Limit, Rates
 from clearway.limits.tally import Account, Tally
 from clearway.pricing.ceiling import Ceiling
 
-_LEAST_OUTPUT = 64
-"""A stream is not begun for less: it would end before it said something."""
-
 Ceilings = Callable[[Estimate, int], Ceiling | None]
 """What the tokens of an estimate can cost at most, at a moment; None: the price is not known."""
 
@@ -232,15 +229,18 @@ class Keeper:
         Raises:
             LimitExceeded: Not even the least that will do.
         """
-        least = min(wanted.output_tokens, _LEAST_OUTPUT) if wanted.is_stream else wanted.output_tokens
+        # With less than half a slice a stream would most probably be ended half-way.
+        least = (wanted.output_tokens + 1) // 2 if wanted.is_stream else wanted.output_tokens
         fits = wanted.output_tokens
         for share in shares:
             within = share.output_within(share.room(), wanted.input_tokens, ceiling)
-            if within < least:
-                unheld = share.budget.amount - share.spent
-                if share.output_within(unheld, wanted.input_tokens, ceiling) >= least:
+            if within < wanted.output_tokens:
+                without_others = share.output_within(share.budget.amount - share.spent, wanted.input_tokens, ceiling)
+                if without_others < least:
+                    raise refusals.spent(_state(share), self._clock.now_us(), self._settings.zone)
+                if without_others > within:
+                    # With less it would be ended half-way, while others give back what they do not use.
                     raise refusals.held(_state(share))
-                raise refusals.spent(_state(share), self._clock.now_us(), self._settings.zone)
             fits = min(fits, within)
         return fits
 

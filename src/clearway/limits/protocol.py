@@ -25,6 +25,8 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     input_tokens: int
     output_tokens: int
     """A slice of output for a stream; all of `max_tokens` otherwise."""
+    most_output: int | None = None
+    """What the output cannot exceed (`max_tokens`); None: not known."""
     billing: Billing = "billed"
     """Who would be charged."""
     writes_cache: Literal["no", "5m", "1h"] = "1h"
@@ -48,7 +50,9 @@ class Reservation(Protocol):
 
     @property
     def output_tokens(self) -> int:
-        """The output that is held for; a stream that comes near it asks for more by `top_up`."""
+        """The output that is held for; a stream that comes near it asks for more by `top_up`.
+        Beyond any answer where nothing more can come.
+        """
         ...
 
     def top_up(self, output_tokens: int) -> bool:
