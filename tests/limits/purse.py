@@ -6,7 +6,7 @@ budgets and limits.
 """
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Self
@@ -110,7 +110,7 @@ class Purse:
 
     def key(self, *budgets: str, **limits: object) -> str:
         """The secret of a new key."""
-        spec = KeySpec(name=f"key {len(self.stage.books.ledger.list_keys()) + 1}")
+        spec = KeySpec(name=f"key {len(self.stage.books.ledger.list_keys(revoked=True)) + 1}")
         given = {"budgets": tuple(map(parse_budget, budgets)), **limits}
         return self.stage.books.new_key(msgspec.structs.replace(spec, **given))
 
@@ -124,14 +124,10 @@ class Purse:
             client.ask(asked, [("x-api-key", key), *fields], target=target)
             return client.read_whole()
 
-    def ask_all(self, keys: Iterable[str], asked: Callable[[int], bytes] | bytes, *, at_once: int = 50) -> list[Whole]:
-        """Many requests, `at_once` of them at one moment."""
-
-        def one(place: int, key: str) -> Whole:
-            return self.ask(key, asked if isinstance(asked, bytes) else asked(place))
-
-        with ThreadPoolExecutor(at_once) as pool:
-            return list(pool.map(lambda pair: one(*pair), enumerate(keys)))
+    def ask_all(self, keys: Iterable[str], asked: bytes, *, target: str = "/v1/messages") -> list[Whole]:
+        """Many requests, fifty of them at one moment."""
+        with ThreadPoolExecutor(50) as pool:
+            return list(pool.map(lambda key: self.ask(key, asked, target=target), keys))
 
     def spent(self, name: str | None = None) -> UsageRow:
         """By a key, or by all, as the ledger has it."""

@@ -30,7 +30,7 @@ def codes(answers: list[Whole]) -> Counter[tuple[int, str]]:
 @pytest.fixture
 def name(purse: Purse) -> str:
     """Of the key that the test makes next."""
-    return f"key {len(purse.stage.books.ledger.list_keys()) + 1}"
+    return f"key {len(purse.stage.books.ledger.list_keys(revoked=True)) + 1}"
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
@@ -169,7 +169,9 @@ def test_what_breaks_off_is_paid_and_given_back(purse: Purse, name: str, cut: Cu
     spent = purse.spent(name).cost_nano
 
     assert [False] * 3 == [whole.complete for whole in broken]
-    assert 3 * (20 * INPUT_NANO + 100 * OUTPUT_NANO) <= spent <= 3 * ONE
+    # A reset takes along what was sent and not yet read.
+    seen = 3 * (20 * INPUT_NANO + 100 * OUTPUT_NANO) if cut is Cut.FIN else 0
+    assert seen <= spent <= 3 * ONE
     served = 0
     while purse.ask(key, body(output=OUTPUT)).head.status == 200:
         served += 1
