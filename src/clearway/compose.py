@@ -20,7 +20,7 @@ from clearway.config.check import is_loopback
 from clearway.config.model import Config
 from clearway.config.problems import ConfigError, Problem
 from clearway.config.secrets import resolve
-from clearway.core.budget import parse_budget
+from clearway.core.budget import parse_budget, show_budget
 from clearway.core.clock import Clock, SystemClock
 from clearway.core.exchange import Admission, Settlement
 from clearway.core.ids import IdMaker
@@ -39,10 +39,10 @@ from clearway.ledger.writer import Writer
 from clearway.limits.keeper import Ceilings, Keeper
 from clearway.limits.keeper import Settings as LimitSettings
 from clearway.limits.loading import Loader
-from clearway.limits.protocol import Estimate
+from clearway.limits.protocol import Estimate, Limiter
 from clearway.observe.feed import LiveFeed
 from clearway.observe.logging import ExchangeLog
-from clearway.observe.protocol import Cooling, Status
+from clearway.observe.protocol import Cooling, Counted, Status
 from clearway.pricing.ceiling import NOTHING_COSTS, Ceiling, ceiling
 from clearway.pricing.cost import cost
 from clearway.pricing.prices import PriceFileError, PriceList
@@ -164,7 +164,15 @@ async def gateway(config: Config, environ: Mapping[str, str], *, show_first_key:
         loader = Loader(keeper, keys.keys, store, written=partial(writer.flush, _SOON_S), changed=walker.running.look)
         await loader.start()
         keys.subscribe(loader.on_change)
-        back = _Back(walker=walker, writer=writer, store=store, feed=feed, info=info, max_connections=max_connections)
+        back = _Back(
+            walker=walker,
+            limiter=keeper,
+            writer=writer,
+            store=store,
+            feed=feed,
+            info=info,
+            max_connections=max_connections,
+        )
         running = _door(config, back, [tcp, control], url, first_key)
         lock.publish(msgspec.structs.replace(info, url=url, socket=str(path)))
         yield running
@@ -254,6 +262,7 @@ class _Back(msgspec.Struct, frozen=True, kw_only=True):
     """What stands behind the door."""
 
     walker: Gateway
+    limiter: Limiter
     writer: Writer
     store: Store
     feed: LiveFeed
@@ -282,6 +291,16 @@ def _door(config: Config, back: _Back, sockets: list[socket.socket], url: str, f
                     upstream=mark.upstream, model=mark.model, why=mark.why, left_s=round(left_s, 3), told=mark.is_told
                 )
                 for mark, left_s in back.walker.health.cooling()
+            ),
+            budgets=tuple(
+                Counted(
+                    key_id=state.key_id,
+                    budget=show_budget(state.budget),
+                    spent=state.spent,
+                    held=state.held,
+                    resets_us=state.resets_us,
+                )
+                for state in back.limiter.budgets()
             ),
         )
 

@@ -9,7 +9,7 @@ import pytest
 from tests.clients.answers import FINAL_OUTPUT, USAGE, say
 from tests.clients.claude_code import LOGIN, MODEL, arguments, ask, environment, run
 from tests.fake_upstream import FakeUpstream, Script, json_answer
-from tests.gateway_process import PROGRAM, SIM, GatewayProcess, passthrough
+from tests.gateway_process import PROGRAM, SIM, GatewayProcess, anthropic, passthrough
 
 pytestmark = [pytest.mark.client, pytest.mark.timeout(90)]
 
@@ -164,3 +164,23 @@ def _gist(row: dict[str, object]) -> tuple[object, ...]:
 
 def _sum(rows: list[dict[str, object]], name: str) -> int:
     return sum(value for row in rows if isinstance(value := row[name], int))
+
+
+@pytest.mark.parametrize("variable", ["ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_KEY"])
+def test_a_spent_budget(
+    variable: str, claude_program: Path, tmp_path: Path, start_gateway: Start, fake_upstream: Upstreams
+) -> None:
+    """One request, our sentence on the screen, and no storm of retries."""
+    upstream = fake_upstream(lambda received: say("scripted answer", received))
+    gateway = start_gateway(anthropic(upstream.url), environment={"UPSTREAM_CREDENTIAL": "dummy-credential"})
+    key = gateway.new_key("spent", "--budget", "0.000001usd/day")
+
+    done = ask(claude_program, tmp_path / "home", "hi", {variable: key}, url=gateway.url)
+
+    assert 0 != done.returncode
+    assert "Request rejected (429)" in done.stdout
+    assert "the budget of the key 'spent', $0.00 a day, has $0.00 left, less than this request may cost" in done.stdout
+    assert "it begins anew at " in done.stdout
+    assert [] == upstream.received
+    (row,) = [row for row in gateway.settled(1) if row["endpoint"] == "messages"]
+    assert ("denied", "budget_exceeded", 429) == (row["outcome"], row["error_code"], row["status"])

@@ -12,11 +12,21 @@ from clearway.cli.access import open_ledger
 from clearway.cli.clean import clean
 from clearway.cli.failures import Exit, Failure
 from clearway.cli.figures import day, moment
+from clearway.cli.key_limits import (
+    Budgets,
+    Estimates,
+    InputTpm,
+    OutputTpm,
+    Parallel,
+    Rpm,
+    limits_given,
+    shown_budgets,
+    shown_limits,
+)
 from clearway.cli.moments import future
 from clearway.cli.options import AsJson, load_config
 from clearway.cli.screen import console, note, plain_table, print_json
 from clearway.config.units import UnitError, parse_duration
-from clearway.core.budget import BudgetError, parse_budget, show_budget
 from clearway.core.clock import SystemClock
 from clearway.keys.model import Key, KeyChange, KeySpec, NewKey
 
@@ -32,24 +42,6 @@ Upstream = Annotated[
     list[str] | None, typer.Option("--upstream", help="Upstream it may use, repeatable. All without it.")
 ]
 Tag = Annotated[list[str] | None, typer.Option("--tag", help="A word of yours, repeatable.")]
-Budgets = Annotated[
-    list[str] | None,
-    typer.Option("--budget", help="Such as 5usd/day, 2Mtokens/month or 100usd; repeatable, all must hold."),
-]
-Rpm = Annotated[str | None, typer.Option("--rpm", help="Requests per minute, or none.")]
-InputTpm = Annotated[
-    str | None, typer.Option("--input-tpm", help="Input tokens per minute without cache reads, or none.")
-]
-OutputTpm = Annotated[str | None, typer.Option("--output-tpm", help="Output tokens per minute, or none.")]
-Parallel = Annotated[str | None, typer.Option("--parallel", help="Requests at one moment, or none.")]
-Estimates = Annotated[
-    bool | None,
-    typer.Option(
-        "--count-estimates/--no-count-estimates",
-        help="Whether budgets in USD count the list price of what a plan pays, or nobody.",
-    ),
-]
-_MOST = 1_000_000_000
 _ENDPOINTS = ("messages", "count_tokens", "models", "relay")
 
 
@@ -102,7 +94,7 @@ def create(  # noqa: PLR0913  # one argument for each option
         tags=tuple(tag or ()),
         strict=strict,
     )
-    limits = _limits(
+    limits = limits_given(
         budget=budget,
         rpm=rpm,
         input_tpm=input_tpm,
@@ -147,7 +139,7 @@ def list_keys(
             day(key.expires_us, zone) if key.expires_us is not None else "never",
             day(key.created_us, zone),
             clean(_rights(key)),
-            ", ".join(_shown_limits(key)) or "none",
+            ", ".join(shown_limits(key)) or "none",
             clean(", ".join(key.tags)),
             style=None if state in {"live", "owner"} else "dim",
         )
@@ -157,9 +149,11 @@ def list_keys(
 def show(context: typer.Context, ref: Ref, *, json: AsJson = False) -> None:
     """Show one key."""
     config = load_config(context).config
+    zone = ZoneInfo(config.usage.timezone)
     with open_ledger(config) as ledger:
         key = ledger.show_key(ref)
-    _print_key(context, key, ZoneInfo(config.usage.timezone), json=json)
+        budgets = [] if json else shown_budgets(ledger, key, zone, SystemClock().now_us())
+    _print_key(context, key, zone, budgets, json=json)
 
 
 def update(  # noqa: PLR0913  # one argument for each option
@@ -196,7 +190,7 @@ def update(  # noqa: PLR0913  # one argument for each option
         "strict": strict,
     }
     given: dict[str, object] = {field: value for field, value in changes.items() if value is not None}
-    given |= _limits(
+    given |= limits_given(
         budget=budget,
         rpm=rpm,
         input_tpm=input_tpm,
@@ -249,7 +243,7 @@ def _print_new(made: NewKey, text: str, *, json: bool) -> None:
     typer.echo(made.secret)
 
 
-def _print_key(context: typer.Context, key: Key, zone: tzinfo, *, json: bool) -> None:
+def _print_key(context: typer.Context, key: Key, zone: tzinfo, budgets: Iterable[str] = (), *, json: bool) -> None:
 
     if json:
         print_json(key)
@@ -269,61 +263,11 @@ def _print_key(context: typer.Context, key: Key, zone: tzinfo, *, json: bool) ->
         ("upstreams", _or_all(key.upstreams)),
         ("tags", ", ".join(key.tags) or "-"),
         ("strict", "yes" if key.strict else "no"),
-        ("limits", ", ".join(_shown_limits(key)) or "none"),
+        ("limits", ", ".join(shown_limits(key)) or "none"),
+        *(("budget", line) for line in budgets),
     ):
         table.add_row(label, clean(value))
     console(context).print(table)
-
-
-def _limits(  # one argument for each option
-    *,
-    budget: list[str] | None,
-    rpm: str | None,
-    input_tpm: str | None,
-    output_tpm: str | None,
-    parallel: str | None,
-    count_estimates: bool | None,
-) -> dict[str, object]:
-    """The fields of those options that were given."""
-    given: dict[str, object] = {}
-    if budget is not None:
-        try:
-            given["budgets"] = tuple(parse_budget(text) for text in budget if text)
-        except BudgetError as error:
-            raise Failure(f"--budget: {error}", code=Exit.USAGE) from error
-    numbers = {
-        "requests_per_minute": ("--rpm", rpm),
-        "input_tokens_per_minute": ("--input-tpm", input_tpm),
-        "output_tokens_per_minute": ("--output-tpm", output_tpm),
-        "parallel": ("--parallel", parallel),
-    }
-    for field, (option, text) in numbers.items():
-        if text is not None:
-            given[field] = None if text == "none" else _count(text, option)
-    if count_estimates is not None:
-        given["counts_estimates"] = count_estimates
-    return given
-
-
-def _count(text: str, option: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _MOST:
-        raise Failure(f"{option}: {text!r} is not a whole number from 1 to {_MOST:,}, nor none", code=Exit.USAGE)
-    return int(text)
-
-
-def _shown_limits(key: Key) -> list[str]:
-    shown = [show_budget(budget) for budget in key.budgets]
-    for count, unit in (
-        (key.requests_per_minute, "requests/min"),
-        (key.input_tokens_per_minute, "input tokens/min"),
-        (key.output_tokens_per_minute, "output tokens/min"),
-        (key.parallel, "at once"),
-    ):
-        if count is not None:
-            shown.append(f"{count} {unit}")
-    if key.counts_estimates:
-        shown.append("estimates count")
-    return shown
 
 
 def _state(key: Key, now_us: int) -> str:

@@ -36,6 +36,21 @@ class Cooling(msgspec.Struct, frozen=True, kw_only=True):
     """The upstream said so; otherwise it is a guess."""
 
 
+class Counted(msgspec.Struct, frozen=True, kw_only=True):
+    """A budget as the gateway counts it."""
+
+    key_id: str | None
+    """None: the whole gateway's."""
+    budget: str
+    """`5usd/day`."""
+    spent: int
+    """Nano-dollars, or tokens."""
+    held: int
+    """By what runs."""
+    resets_us: int | None
+    """None: never."""
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """Who answers at the control socket: `GET /status`.
 
@@ -52,6 +67,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """False while the ledger cannot be written."""
     open_exchanges: int = 0
     cooling: tuple[Cooling, ...] = ()
+    budgets: tuple[Counted, ...] = ()
 
 
 class Subscription(Protocol):

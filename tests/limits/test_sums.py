@@ -1,0 +1,63 @@
+"""What the upstream billed, what the ledger has and what the budgets count are the same, to the nano-dollar."""
+
+import random
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from clearway.ledger.protocol import UsageQuery
+from tests.fake_upstream import Answer, Received, error_answer
+from tests.limits.purse import Purse, body
+
+EXCHANGES = 3000
+KEYS = ("100usd/day", "3usd/month", "2000000tokens/week", "0.2usd")
+
+
+@pytest.mark.timeout(240)
+def test_three_thousand_exchanges(tmp_path: Path) -> None:
+    """Keys with budgets of every kind, some of them spent on the way; answers plain and as streams, large and small,
+    one in ten refused by the upstream: rows, counters and the upstream's bill agree, and nothing stays held.
+    """
+    dice = random.Random(20_261_127)  # noqa: S311  # the same every time
+    refused = {number for number in range(EXCHANGES) if dice.random() < 0.1}
+    with Purse(tmp_path, settings='[limits]\nbudgets = ["200usd/month", "90Mtokens/month"]') as purse:
+        keys = [purse.key(budget) for budget in KEYS]
+        whole = purse.whole
+
+        def play(received: Received) -> Answer:
+            number = int(received.header("x-number") or 0)
+            return error_answer(529, "overloaded_error", "busy") if number in refused else whole(received)
+
+        purse.stage.play(play)
+        wanted = [(dice.choice(keys), dice.randrange(1, 400), dice.random() < 0.3) for _ in range(EXCHANGES)]
+
+        def one(number: int) -> int:
+            key, output, stream = wanted[number]
+            return purse.ask(key, body(output=output, stream=stream), ("x-number", str(number))).head.status
+
+        with ThreadPoolExecutor(24) as pool:
+            seen = Counter(pool.map(one, range(EXCHANGES)))
+        purse.stage.books.wait_written()
+        usage = purse.stage.books.ledger.usage(UsageQuery(by=("key",)))
+        budgets = purse.stage.books.status().budgets
+
+    assert {200, 429, 529} == seen.keys()
+    assert len(purse.billed) == seen[200]
+    assert sum(purse.billed) == sum(row.cost_nano for row in usage)
+    assert EXCHANGES == sum(row.exchanges for row in usage)
+    by_name = {row.group["key"]: row for row in usage}
+    names = [f"key {place + 1}" for place in range(len(keys))]
+    tokens = {name: row.input_tokens + row.output_tokens for name, row in by_name.items()}
+    expected = [
+        sum(row.cost_nano for row in usage),
+        sum(tokens.values()),
+        by_name[names[0]].cost_nano,
+        by_name[names[1]].cost_nano,
+        tokens[names[2]],
+        by_name[names[3]].cost_nano,
+    ]
+    assert expected == [budget.spent for budget in budgets]
+    assert [0] * 6 == [budget.held for budget in budgets]
+    assert by_name[names[3]].cost_nano <= 200_000_000
