@@ -1,8 +1,8 @@
 """Keeps a keeper up to date: with the keys as they change, and with what was spent before.
 
-A change of keys is read on whichever thread made it. There the past of new budgets is
-read from the ledger too, after what has ended is written; the keeper itself is touched
-on the event loop alone. Until that is done, a moment later, a new budget counts from 0.
+A change of keys is read on whichever thread made it; the keeper is touched on the event
+loop alone. The past of new budgets is read in a thread, after what has ended is written:
+until that is done, a moment later, a new budget counts from 0.
 Made by compose.
 """
 
@@ -19,8 +19,6 @@ from clearway.ledger.spending import Spent, total
 from clearway.limits.keeper import Begun, Keeper
 
 log = structlog.get_logger()
-
-_PATIENCE_S = 5.0
 
 
 class Past(Protocol):
@@ -64,11 +62,12 @@ class Loader:
         _load(begun, await asyncio.to_thread(self._read, begun))
 
     def on_change(self) -> None:
-        """The keys were read anew. On a thread that may wait."""
+        """The keys were read anew, on any thread. Does not wait: the ledger's own may be the one."""
+        taking = self._take()
         try:
-            asyncio.run_coroutine_threadsafe(self._take(), self._loop).result(_PATIENCE_S)
-        except (RuntimeError, concurrent.futures.TimeoutError):
-            log.warning("limits_not_reloaded", hint="the gateway is ending, or very busy")
+            asyncio.run_coroutine_threadsafe(taking, self._loop).add_done_callback(_report)
+        except RuntimeError:
+            taking.close()  # the loop is over, and nobody asks any more
 
     async def _take(self) -> None:
         begun = self._keeper.set_keys(self._keys())
@@ -90,6 +89,12 @@ class Loader:
             sums = known[place]
             spent.append(total(sums.values()) if one.key_id is None else sums.get(one.key_id, Spent(0, 0, 0)))
         return spent
+
+
+def _report(done: "concurrent.futures.Future[None]") -> None:
+    error = None if done.cancelled() else done.exception()
+    if error is not None:
+        log.error("limits_not_reloaded", exc_info=error)
 
 
 def _load(begun: Sequence[Begun], spent: Sequence[Spent]) -> None:
