@@ -88,6 +88,8 @@ class Place:
     """For what a case must write down."""
     ready_s: float
     """From its start until it accepts requests."""
+    limited_key: str
+    """Likewise, with budgets and limits that nothing here reaches."""
 
     @property
     def programs(self) -> Path:
@@ -135,7 +137,7 @@ def nginx(home: Path, fake: Fake) -> Iterator[Place]:
     command = [need("nginx", "nginx"), "-p", str(home), "-e", str(home / "error.log"), "-c", str(config)]
     began = time.monotonic()
     with _running(command, port, PLACE_CORE) as pid:
-        yield Place("nginx", port, pid, "cw-" + "0" * 49, fake, home, time.monotonic() - began)
+        yield Place("nginx", port, pid, "cw-" + "0" * 49, fake, home, time.monotonic() - began, "cw-" + "0" * 49)
 
 
 @contextmanager
@@ -149,9 +151,14 @@ def clearway(home: Path, fake: Fake, *, pinned: bool = True) -> Iterator[Place]:
         if pinned:
             proc.pin(gateway.pid, PLACE_CORE)
         port = int(gateway.url.rsplit(":", 1)[1])
-        yield Place("clearway", port, gateway.pid, gateway.new_key("bench"), fake, home, ready_s)
+        free, limited = gateway.new_key("bench"), gateway.new_key("limited", *LIMITS)
+        yield Place("clearway", port, gateway.pid, free, fake, home, ready_s, limited)
 
 
+LIMITS = (
+    *("--budget", "100000usd/day", "--budget", "1000000usd/month", "--budget", "900000Mtokens/month"),
+    *("--rpm", "900000000", "--input-tpm", "900000000", "--output-tpm", "900000000", "--parallel", "100000"),
+)
 PLACES = {"nginx": nginx, "clearway": clearway}
 
 

@@ -1,11 +1,15 @@
 """CPU of the place, for each request and for each event, and what it adds to the time of a request."""
 
+import dataclasses
+import statistics
+
 from bench.case import Against, Case
 from bench.load import plain, streams
 from bench.places import Place
 from bench.request import body
 
 _GAP_MS = 20
+_TURNS = 9
 _EVENTS_MIN = 100
 """Fewer, and the request would be most of what a stream costs."""
 
@@ -40,6 +44,20 @@ def _latency(place: Place, seconds: float) -> float:
     return plain(place, body(1_000), connections=1, seconds=seconds).p50
 
 
+def _limits(place: Place, seconds: float) -> float:
+    """By turns, many times, as the difference is smaller than what a shared machine does in a second."""
+    limited = dataclasses.replace(place, key=place.limited_key)
+    extra = []
+    for turn in range(_TURNS):
+        costs = {}
+        for one in (place, limited)[:: 1 if turn % 2 else -1]:
+            before = one.cpu_s()
+            done = plain(one, body(1_000), connections=32, seconds=seconds / 2)
+            costs[one.key] = (one.cpu_s() - before) / done.requests * 1e6
+        extra.append(costs.get(limited.key, 0.0) - costs.get(place.key, 0.0))
+    return statistics.median(extra)
+
+
 CASES = [
     _plain(1_000, 32),
     _plain(1_000, 32, bare=True),
@@ -48,5 +66,8 @@ CASES = [
     # At 5,000 events each second the core sleeps between them; at 20,000 it has little time to.
     _event(100),
     _event(400),
+    Case(
+        "limits", "budgets and limits of a key, extra CPU", "CPU µs/request", Against.ITSELF, 60, 30, _limits, once=True
+    ),
     Case("p50", "1 KB request, 1 connection", "p50 µs", Against.ADDED, 600, 300, _latency),
 ]
