@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from clearway.ledger.protocol import UsageQuery
+from clearway.ledger.protocol import ExchangeQuery, UsageQuery
 from tests.fake_upstream import Answer, Received, error_answer
-from tests.limits.purse import Purse, body
+from tests.limits.purse import Purse, body, cost_nano
+from tests.relay.wire_client import Whole
 
 EXCHANGES = 3000
 KEYS = ("100usd/day", "3usd/month", "2000000tokens/week", "0.2usd")
@@ -33,20 +34,32 @@ def test_three_thousand_exchanges(tmp_path: Path) -> None:
         purse.stage.play(play)
         wanted = [(dice.choice(keys), dice.randrange(1, 400), dice.random() < 0.3) for _ in range(EXCHANGES)]
 
-        def one(number: int) -> int:
+        def one(number: int) -> Whole:
             key, output, stream = wanted[number]
-            return purse.ask(key, body(output=output, stream=stream), ("x-number", str(number))).head.status
+            return purse.ask(key, body(output=output, stream=stream), ("x-number", str(number)))
 
         with ThreadPoolExecutor(24) as pool:
-            seen = Counter(pool.map(one, range(EXCHANGES)))
+            answers = list(pool.map(one, range(EXCHANGES)))
         purse.stage.books.wait_written()
         usage = purse.stage.books.ledger.usage(UsageQuery(by=("key",)))
+        rows = purse.stage.books.ledger.exchanges(ExchangeQuery(limit=EXCHANGES))
         budgets = purse.stage.books.status().budgets
 
+    seen = Counter(whole.head.status for whole in answers)
     assert {200, 429, 529} == seen.keys()
     assert len(purse.billed) == seen[200]
-    assert sum(purse.billed) == sum(row.cost_nano for row in usage)
-    assert EXCHANGES == sum(row.exchanges for row in usage)
+    # A stream that its budget ended is charged at what was seen; the upstream bills what it would have said.
+    ended = {whole.head.exchange_id for whole in answers if b"billing_error" in whole.body and whole.head.status == 200}
+    costs = {row.id: row.cost_nano or 0 for row in rows}
+    assert EXCHANGES == len(costs) == sum(row.exchanges for row in usage)
+    whole_ones = [number for number, whole in enumerate(answers) if whole.head.status == 200]
+    expected_cost = sum(
+        cost_nano({"input_tokens": 20, "output_tokens": wanted[number][1]})
+        for number in whole_ones
+        if answers[number].head.exchange_id not in ended
+    )
+    assert expected_cost == sum(cost for exchange_id, cost in costs.items() if exchange_id not in ended)
+    assert sum(costs.values()) == sum(row.cost_nano for row in usage) <= sum(purse.billed)
     by_name = {row.group["key"]: row for row in usage}
     names = [f"key {place + 1}" for place in range(len(keys))]
     tokens = {name: row.input_tokens + row.output_tokens for name, row in by_name.items()}

@@ -158,7 +158,7 @@ def test_nothing_brought_is_nothing_spent(world: World) -> None:
     [
         ("GET", "/v1/files"),
         ("POST", "/v1/messages/batches"),
-        ("GET", "/api/oauth/usage"),
+        ("GET", "/api/oauth/profile"),
         ("GET", "/v1/organizations/x"),
     ],
 )
@@ -169,6 +169,18 @@ def test_unknown_paths_are_for_logins_only(world: World, key: str, method: str, 
     assert (404, "not_found", True) == (said.status, said.error, world.untouched)
 
     said = world.ask(("x-clearway-key", key), ("x-api-key", API), target=target, method=method)
+
+    assert (200, 1) == (said.status, len(world.login_host.received))
+    assert not world.api_host.received
+
+
+def test_own_usage_is_for_keys_alone(world: World, key: str) -> None:
+    """A key hears of its own budgets, from here; a login beside it makes it the login's question."""
+    said = world.ask(("x-api-key", key), target="/api/oauth/usage", method="GET")
+
+    assert (200, True) == (said.status, world.untouched)
+
+    said = world.ask(("x-clearway-key", key), ("x-api-key", API), target="/api/oauth/usage", method="GET")
 
     assert (200, 1) == (said.status, len(world.login_host.received))
     assert not world.api_host.received
