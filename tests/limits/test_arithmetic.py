@@ -70,7 +70,11 @@ def test_no_period_begins_twice() -> None:
     """A clock that steps over midnight and back, as often as it likes, gives nobody a second budget."""
     account = Account(ZoneInfo("UTC"))
     noon = us("2026-11-27T12:00")
-    tallies = [account.tally("day", at) for at in (noon, noon + DAY_US, noon, noon + DAY_US, noon)]
+    account.set([parse_budget("1usd/day")], None, noon)
+    tallies = []
+    for at_us in (noon, noon + DAY_US, noon, noon + DAY_US, noon):
+        account.roll(at_us)
+        tallies.append(account.shares[0].tally)
 
     assert tallies[0] is not tallies[1]
     assert all(one is other for one, other in pairwise(tallies[1:]))

@@ -14,42 +14,47 @@ _MINUTE_S = 60.0
 class Bucket:
     """How much of something may be used now.
 
-    Growth: two numbers.
+    Growth: four numbers.
     """
 
-    __slots__ = ("_at", "_level", "per_minute")
+    __slots__ = ("_at", "_level", "_per_second", "per_minute")
 
     def __init__(self, per_minute: int, now: float) -> None:
         self.per_minute = per_minute
+        self._per_second = per_minute / _MINUTE_S
         self._level = float(per_minute)
         self._at = now
 
     def level(self, now: float) -> float:
         """What is there; below 0 where more was used than was known beforehand."""
-        if now > self._at:
-            self._level = min(self.per_minute, self._level + (now - self._at) * self.per_minute / _MINUTE_S)
+        passed = now - self._at
+        if passed > 0:
             self._at = now
+            level = self._level + passed * self._per_second
+            self._level = level if level < self.per_minute else float(self.per_minute)
         return self._level
 
     def may_take(self, amount: float, now: float) -> bool:
         """Whether `amount` is there. What is more than a minute's worth needs a full bucket."""
-        return self.level(now) >= min(amount, self.per_minute)
+        return self.level(now) >= amount or (amount > self.per_minute and self._level >= self.per_minute)
 
     def take(self, amount: float, now: float) -> None:
         """Use it, whether it is there or not; a negative amount gives back."""
-        self._level = min(self.per_minute, self.level(now) - amount)
+        level = self.level(now) - amount
+        self._level = level if level < self.per_minute else float(self.per_minute)
 
     def wait_s(self, amount: float, now: float) -> int:
         """Whole seconds until `amount` may be taken, one at least."""
         lacks = min(amount, self.per_minute) - self.level(now)
-        return max(1, ceil(lacks * _MINUTE_S / self.per_minute))
+        return max(1, ceil(lacks / self._per_second))
 
     def full_in_s(self, now: float) -> float:
         """Seconds until it is full again."""
-        return (self.per_minute - self.level(now)) * _MINUTE_S / self.per_minute
+        return (self.per_minute - self.level(now)) / self._per_second
 
     def resize(self, per_minute: int, now: float) -> None:
         """Another limit from now on; what was used stays used."""
         used = self.per_minute - self.level(now)
         self.per_minute = per_minute
+        self._per_second = per_minute / _MINUTE_S
         self._level = per_minute - used

@@ -7,12 +7,11 @@ tally that is there by then. Used by limits/keeper.
 from collections.abc import Sequence
 from typing import Protocol
 
-from clearway.core.budget import Budget
 from clearway.core.usage import Cost, Usage
 from clearway.keys.model import Key
 from clearway.limits.protocol import Estimate
 from clearway.limits.rates import Rates
-from clearway.limits.tally import Tally
+from clearway.limits.tally import Share, Tally
 from clearway.pricing.ceiling import Ceiling
 
 _NO_END = 1 << 60
@@ -62,38 +61,10 @@ NO_ENTRY = NoEntry()
 NOTHING = Nothing()
 
 
-class Share:
-    """One budget that has to pay."""
-
-    __slots__ = ("budget", "key", "tally")
-
-    def __init__(self, budget: Budget, tally: Tally, key: Key | None) -> None:
-        self.budget = budget
-        self.tally = tally
-        self.key = key
-        """Whose it is; None: the gateway's."""
-
-    @property
-    def spent(self) -> int:
-        """In the budget's unit."""
-        return self.tally.spent(self.budget, with_estimates=self.key is not None and self.key.counts_estimates)
-
-    def room(self) -> int:
-        """What is neither spent nor held."""
-        return self.budget.amount - self.spent - self.tally.held(self.budget)
-
-    def output_within(self, room: int, input_tokens: int, ceiling: Ceiling | None) -> int:
-        """How much output fits into `room` beside the prompt; below 0 where the prompt alone does not."""
-        if self.budget.unit == "tokens":
-            return room - input_tokens
-        # Without prices none was in USD when the attempt began, and none holds for it.
-        return _NO_END if ceiling is None else ceiling.output_within(room, input_tokens)
-
-
 class Desk(Protocol):
     """Where what is held is given back."""
 
-    def shares(self, key: Key | None, estimate: Estimate, admitted_us: int) -> list[Share]:
+    def shares(self, key: Key | None, estimate: Estimate, admitted_us: int) -> Sequence[Share]:
         """The budgets that have to pay, as they are now."""
         ...
 
@@ -140,8 +111,9 @@ class Held:
         desk: Where it is given back.
         key: Whose it is.
         estimate: What is held.
+        output_tokens: For how much output at first.
         admitted_us: Decides the periods.
-        shares: The budgets that pay.
+        tallies: Where it is held.
         rates: Of the key; None: it has no limits per minute.
         ceiling: The dearest rates; None where no budget is in USD.
     """
@@ -151,6 +123,7 @@ class Held:
         "_ceiling",
         "_desk",
         "_estimate",
+        "_first_output",
         "_is_open",
         "_key",
         "_nano",
@@ -165,8 +138,9 @@ class Held:
         desk: Desk,
         key: Key | None,
         estimate: Estimate,
+        output_tokens: int,
         admitted_us: int,
-        shares: Sequence[Share],
+        tallies: Sequence[Tally],
         rates: Rates | None,
         ceiling: Ceiling | None,
     ) -> None:
@@ -174,16 +148,16 @@ class Held:
         self._key = key
         self._estimate = estimate
         self._admitted_us = admitted_us
-        # Two budgets of one period share a tally.
-        self._tallies = list({id(share.tally): share.tally for share in shares}.values())
+        self._tallies = tallies
         self._rates = rates
         self._ceiling = ceiling
         self._is_open = True
         self._nano = 0
         self._tokens = 0
-        self._output = 0
-        self._hold(estimate.output_tokens)
-        self._take(estimate.input_tokens, min(estimate.output_tokens, _SLICE))
+        self._first_output = min(output_tokens, _SLICE)
+        self._hold(output_tokens)
+        if rates is not None:
+            rates.take_tokens(estimate.input_tokens, self._first_output, desk.now())
 
     @property
     def output_tokens(self) -> int:
@@ -203,7 +177,8 @@ class Held:
         if more <= 0:
             return True
         for share in self._desk.shares(self._key, estimate, self._admitted_us):
-            more = min(more, share.output_within(share.room(), 0, self._ceiling))
+            room = share.budget.amount - share.spent - share.held
+            more = min(more, share.output_within(room, 0, self._ceiling))
         if more <= 0:
             return False
         self._hold(self._output + more)
@@ -211,18 +186,19 @@ class Held:
 
     def settle(self, usage: Usage | None, cost: Cost | None) -> None:
         """Book the truth and give back the rest; the second call is an error of the caller."""
-        self._give_back()
-        if usage is None and cost is None:
-            return
-        self._desk.count(self._key, self._admitted_us, usage, cost, self._tallies)
+        prompt = output = 0
+        if usage is not None or cost is not None:
+            self._desk.count(self._key, self._admitted_us, usage, cost, self._tallies)
         if usage is not None:
-            self._take(usage.prompt_tokens - usage.cache_read_tokens, usage.output_tokens)
+            prompt, output = usage.prompt_tokens - usage.cache_read_tokens, usage.output_tokens
+        self._give_back(prompt, output)
 
     def release(self) -> None:
         """Give everything back; the second call is an error of the caller."""
-        self._give_back()
+        self._give_back(0, 0)
 
-    def _give_back(self) -> None:
+    def _give_back(self, prompt: int, output: int) -> None:
+        """All that is held, but for what was used of a limit per minute."""
         if not self._is_open:
             msg = "a reservation was ended twice"
             raise RuntimeError(msg)
@@ -230,20 +206,17 @@ class Held:
         for tally in self._tallies:
             tally.held_nano -= self._nano
             tally.held_tokens -= self._tokens
-        self._take(-self._estimate.input_tokens, -min(self._estimate.output_tokens, _SLICE))
+        if self._rates is not None:
+            lacks, over = prompt - self._estimate.input_tokens, output - self._first_output
+            self._rates.take_tokens(lacks, over, self._desk.now())
 
     def _hold(self, output_tokens: int) -> None:
         """Hold for so much output in all, instead of what was held."""
         prompt = self._estimate.input_tokens
         nano = 0 if self._ceiling is None else self._ceiling.nano(prompt, output_tokens)
         tokens = prompt + output_tokens
+        more_nano, more_tokens = nano - self._nano, tokens - self._tokens
         for tally in self._tallies:
-            tally.held_nano += nano - self._nano
-            tally.held_tokens += tokens - self._tokens
+            tally.held_nano += more_nano
+            tally.held_tokens += more_tokens
         self._nano, self._tokens, self._output = nano, tokens, output_tokens
-
-    def _take(self, prompt: int, output: int) -> None:
-        if self._rates is not None:
-            now = self._desk.now()
-            self._rates.take("input-tokens", prompt, now)
-            self._rates.take("output-tokens", output, now)

@@ -9,7 +9,7 @@ Made by compose; used by gateway/pipeline and gateway/send.
 Growth: for each key with limits four buckets, and a tally for each period of its budgets.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import tzinfo
 
 import msgspec
@@ -22,10 +22,11 @@ from clearway.core.fields import Headers
 from clearway.core.usage import Cost, Usage
 from clearway.keys.model import Key
 from clearway.limits import refusals, told
-from clearway.limits.held import NO_ENTRY, Counted, Entered, Held, Share
+from clearway.limits.bucket import Bucket
+from clearway.limits.held import NO_ENTRY, Counted, Entered, Held
 from clearway.limits.protocol import BudgetState, Entry, Estimate, Reservation
 from clearway.limits.rates import Limit, Rates
-from clearway.limits.tally import Account, Tally
+from clearway.limits.tally import Account, Share, Tally
 from clearway.pricing.ceiling import Ceiling
 
 Ceilings = Callable[[Estimate, int], Ceiling | None]
@@ -52,6 +53,14 @@ class Begun(msgspec.Struct, frozen=True):
     """What ended before is the ledger's to tell; everything later is counted here."""
 
 
+class Kept(msgspec.Struct):
+    """All that is kept of a key with limits."""
+
+    key: Key
+    rates: Rates
+    account: Account
+
+
 class Keeper:
     """Implements `limits.protocol.Limiter`.
 
@@ -74,10 +83,10 @@ class Keeper:
         self._clock = clock
         self._ceilings = ceilings
         self._on_spent = on_spent
-        self._keys: Mapping[str, Key] = {}
-        self._rates: dict[str, Rates] = {}
-        self._accounts: dict[str, Account] = {}
+        self._kept: Mapping[str, Kept] = {}
         self._gateway = Account(settings.zone)
+        self._gateway.set(settings.budgets, None, clock.now_us())
+        self._is_gateway_loaded = False
 
     def set_keys(self, keys: Iterable[Key]) -> list[Begun]:
         """Take the keys as they are now, also for what runs.
@@ -86,72 +95,91 @@ class Keeper:
             What has to be loaded from the ledger.
         """
         now, now_us = self._clock.monotonic(), self._clock.now_us()
-        self._keys = {key.id: key for key in keys if _is_limited(key)}
+        begun = []
+        if not self._is_gateway_loaded:
+            self._is_gateway_loaded = True
+            begun += [Begun(None, tally, now_us) for tally in self._gateway.tallies]
+        kept: dict[str, Kept] = {}
+        for key in keys:
+            if not _is_limited(key):
+                continue
+            known = self._kept.get(key.id) or Kept(key, Rates(), Account(self._settings.zone))
+            kept[key.id] = known
+            known.key = key
+            known.rates.set(key, self._settings.count_tokens_per_minute, now)
+            begun += [Begun(key.id, tally, now_us) for tally in known.account.set(key.budgets, key, now_us)]
         # What still runs for a key that is gone holds its own.
-        self._rates = {key_id: rates for key_id, rates in self._rates.items() if key_id in self._keys}
-        self._accounts = {key_id: account for key_id, account in self._accounts.items() if key_id in self._keys}
-        begun = [Begun(None, tally, now_us) for tally in self._gateway.begin(self._settings.budgets, now_us)]
-        for key in self._keys.values():
-            self._rates.setdefault(key.id, Rates()).set(key, self._settings.count_tokens_per_minute, now)
-            account = self._accounts.setdefault(key.id, Account(self._settings.zone))
-            begun += [Begun(key.id, tally, now_us) for tally in account.begin(key.budgets, now_us)]
+        self._kept = kept
         return begun
 
     def enter(self, key: Key | None, endpoint: Endpoint) -> Entry:
         """See `Limiter.enter`."""
-        rates = None if key is None else self._rates.get(key.id)
-        if key is None or rates is None or endpoint == "models":
+        kept = None if key is None else self._kept.get(key.id)
+        if key is None or kept is None or endpoint == "models":
             return NO_ENTRY
+        rates = kept.rates
         if endpoint == "count_tokens":
-            self._take(key, rates, "count-tokens")
+            self._take_one(kept, "count-tokens", rates.counting)
             return NO_ENTRY
         if key.parallel is not None and rates.running >= key.parallel:
             raise refusals.parallel(key, key.parallel)
-        self._take(key, rates, "requests")
+        if rates.requests is not None:
+            self._take_one(kept, "requests", rates.requests)
         return Entered(rates)
 
     def reserve(self, key: Key | None, estimate: Callable[[], Estimate], *, admitted_us: int) -> Reservation:
         """See `Limiter.reserve`."""
-        rates = None if key is None else self._rates.get(key.id)
-        if rates is None and not self._settings.budgets:
+        kept = None if key is None else self._kept.get(key.id)
+        gateway = self._gateway
+        if kept is None and not gateway.shares:
             return Counted(self, key, admitted_us)
         wanted = estimate()
-        if key is not None and rates is not None:
-            self._check_tokens(key, rates, wanted)
+        rates = None
+        if kept is not None:
+            rates = kept.rates
+            self._check_tokens(kept, wanted)
         shares = self.shares(key, wanted, admitted_us)
         ceiling = None
-        if any(share.budget.unit == "usd" for share in shares):
-            ceiling = self._ceiling(wanted, admitted_us)
-        output = self._output_that_fits(shares, wanted, ceiling)
-        held = msgspec.structs.replace(wanted, output_tokens=output)
-        return Held(self, key, held, admitted_us, shares, rates, ceiling)
+        output = wanted.output_tokens
+        if shares:
+            if any(share.is_money for share in shares):
+                ceiling = self._ceiling(wanted, admitted_us)
+            output = self._output_that_fits(shares, wanted, ceiling)
+        tallies = gateway.tallies if kept is None else kept.account.tallies + gateway.tallies
+        return Held(self, key, wanted, output, admitted_us, tallies, rates, ceiling)
 
     def told(self, key: Key | None) -> Headers:
         """See `Limiter.told`."""
-        rates = None if key is None else self._rates.get(key.id)
-        if key is None or rates is None:
+        kept = None if key is None else self._kept.get(key.id)
+        if kept is None:
             return ()
-        fields = [*told.of_rates(rates, self._clock.monotonic(), self._clock.now_us())]
-        states = [state for state in self.budgets_of(key) if state.budget.unit == "usd"]
-        if states:
-            fields += told.of_budget(max(states, key=lambda state: state.spent / state.budget.amount))
+        now_us = self._clock.now_us()
+        fields = [*told.of_rates(kept.rates, self._clock.monotonic(), now_us)]
+        kept.account.roll(now_us)
+        money = [share for share in kept.account.shares if share.is_money]
+        if money:
+            fields += told.of_budget(max(money, key=_used))
         return fields
 
     def budgets(self) -> list[BudgetState]:
         """See `Limiter.budgets`."""
-        return self.budgets_of(None) + [state for key in self._keys.values() for state in self.budgets_of(key)]
+        return self.budgets_of(None) + [state for kept in self._kept.values() for state in self.budgets_of(kept.key)]
 
     def budgets_of(self, key: Key | None) -> list[BudgetState]:
         """See `Limiter.budgets_of`."""
-        return [_state(share) for share in self._all_shares(key, self._clock.now_us())]
+        account = self._account_of(key)
+        if account is None:
+            return []
+        account.roll(self._clock.now_us())
+        return [_state(share) for share in account.shares]
 
     def overdrawn(self, key: Key) -> LimitExceeded | None:
         """See `Limiter.overdrawn`."""
-        states = self.budgets_of(self._keys.get(key.id)) if key.id in self._keys else []
-        over = next((state for state in states if state.spent + state.held > state.budget.amount), None)
-        if over is None:
+        over = (state for state in self.budgets_of(key) if state.spent + state.held > state.budget.amount)
+        state = next(over, None)
+        if state is None:
             return None
-        return refusals.spent(over, self._clock.now_us(), self._settings.zone, while_running=True)
+        return refusals.spent(state, self._clock.now_us(), self._settings.zone, while_running=True)
 
     # What reservations need of it: `limits.held.Desk`.
 
@@ -159,61 +187,56 @@ class Keeper:
         """By a clock that never steps."""
         return self._clock.monotonic()
 
-    def shares(self, key: Key | None, estimate: Estimate, admitted_us: int) -> list[Share]:
+    def shares(self, key: Key | None, estimate: Estimate, admitted_us: int) -> Sequence[Share]:
         """The budgets that have to pay, as they are now."""
-        current = None if key is None else self._keys.get(key.id, key)
-        shares = [*self._all_shares(current, admitted_us)] if current is not None else []
-        return [
-            share
-            for share in (*shares, *self._all_shares(None, admitted_us))
-            if share.budget.unit == "tokens"
-            or estimate.billing == "billed"
-            or (share.key is not None and share.key.counts_estimates)
-        ]
+        gateway, own = self._gateway, self._account_of(key) if key is not None else None
+        gateway.roll(admitted_us)
+        if own is None:
+            return gateway.paying(estimate.billing)
+        own.roll(admitted_us)
+        return (*own.paying(estimate.billing), *gateway.paying(estimate.billing))
 
     def count(
         self, key: Key | None, admitted_us: int, usage: Usage | None, cost: Cost | None, tallies: Sequence[Tally]
     ) -> None:
         """Add what was used to `tallies`, and to those that have begun since."""
-        account = None if key is None else self._accounts.get(key.id)
-        for known in (self._gateway,) if account is None else (account, self._gateway):
-            for tally in known.tallies.values():
+        kept = None if key is None else self._kept.get(key.id)
+        for account in (self._gateway,) if kept is None else (kept.account, self._gateway):
+            for tally in account.tallies:
                 if tally in tallies or tally.span.has(admitted_us):
                     tally.add(usage, cost)
-                    self._tell_of(key if known is account else None, tally)
-
-    def _tell_of(self, key: Key | None, tally: Tally) -> None:
-        if self._on_spent is not None:
-            for share in self._all_shares(key, self._clock.now_us()):
-                if share.tally is tally:
+            if self._on_spent is not None:
+                for share in account.shares:
                     self._on_spent(_state(share))
 
-    def _all_shares(self, key: Key | None, at_us: int) -> Iterator[Share]:
-        """The key's own budgets; the gateway's for None."""
-        account = self._gateway if key is None else self._accounts.get(key.id)
-        if account is not None:
-            for budget in self._settings.budgets if key is None else key.budgets:
-                yield Share(budget, account.tally(budget.period, at_us), key)
+    def _account_of(self, key: Key | None) -> Account | None:
+        if key is None:
+            return self._gateway
+        kept = self._kept.get(key.id)
+        return None if kept is None else kept.account
 
-    def _take(self, key: Key, rates: Rates, limit: Limit) -> None:
-        now = self._clock.monotonic()
-        if rates.lacks(limit, 1, now) is not None:
-            raise self._short(key, rates, limit, 1)
-        rates.take(limit, 1, now)
+    def _take_one(self, kept: Kept, limit: Limit, bucket: Bucket | None) -> None:
+        if bucket is not None:
+            now = self._clock.monotonic()
+            if not bucket.may_take(1, now):
+                raise self._short(kept, limit, bucket, 1)
+            bucket.take(1, now)
 
-    def _short(self, key: Key, rates: Rates, limit: Limit, amount: int) -> LimitExceeded:
+    def _short(self, kept: Kept, limit: Limit, bucket: Bucket, amount: int) -> LimitExceeded:
         now = self._clock.monotonic()
-        bucket = rates.buckets[limit]
-        fields = told.of_rates(rates, now, self._clock.now_us())
-        return refusals.rate(key, limit, bucket.per_minute, bucket.wait_s(amount, now), fields)
+        fields = told.of_rates(kept.rates, now, self._clock.now_us())
+        return refusals.rate(kept.key, limit, bucket.per_minute, bucket.wait_s(amount, now), fields)
 
-    def _check_tokens(self, key: Key, rates: Rates, wanted: Estimate) -> None:
+    def _check_tokens(self, kept: Kept, wanted: Estimate) -> None:
+        prompt, output = kept.rates.input_tokens, kept.rates.output_tokens
+        if prompt is None and output is None:
+            return
         now = self._clock.monotonic()
+        if prompt is not None and wanted.input_tokens and not prompt.may_take(wanted.input_tokens, now):
+            raise self._short(kept, "input-tokens", prompt, wanted.input_tokens)
         # Of output it is not known what will come: that something is left will do.
-        amounts: tuple[tuple[Limit, int], ...] = (("input-tokens", wanted.input_tokens), ("output-tokens", 1))
-        for limit, amount in amounts:
-            if amount and rates.lacks(limit, amount, now) is not None:
-                raise self._short(key, rates, limit, amount)
+        if output is not None and not output.may_take(1, now):
+            raise self._short(kept, "output-tokens", output, 1)
 
     def _ceiling(self, wanted: Estimate, admitted_us: int) -> Ceiling:
         ceiling = self._ceilings(wanted, admitted_us)
@@ -230,31 +253,37 @@ class Keeper:
             LimitExceeded: Not even the least that will do.
         """
         # With less than half a slice a stream would most probably be ended half-way.
-        least = (wanted.output_tokens + 1) // 2 if wanted.is_stream else wanted.output_tokens
-        fits = wanted.output_tokens
+        most = wanted.output_tokens
+        least = (most + 1) // 2 if wanted.is_stream else most
+        fits = most
         for share in shares:
-            within = share.output_within(share.room(), wanted.input_tokens, ceiling)
-            if within < wanted.output_tokens:
-                without_others = share.output_within(share.budget.amount - share.spent, wanted.input_tokens, ceiling)
+            unspent = share.budget.amount - share.spent
+            within = share.output_within(unspent - share.held, wanted.input_tokens, ceiling)
+            if within < most:
+                without_others = share.output_within(unspent, wanted.input_tokens, ceiling)
                 if without_others < least:
                     raise refusals.spent(_state(share), self._clock.now_us(), self._settings.zone)
                 if without_others > within:
                     # With less it would be ended half-way, while others give back what they do not use.
                     raise refusals.held(_state(share))
-            fits = min(fits, within)
+                fits = min(fits, within)
         return fits
 
 
+def _used(share: Share) -> float:
+    return share.spent / share.budget.amount
+
+
 def _state(share: Share) -> BudgetState:
-    budget, tally, key = share.budget, share.tally, share.key
+    span, key = share.tally.span, share.key
     return BudgetState(
         key_id=None if key is None else key.id,
         key_name=None if key is None else key.name,
-        budget=budget,
+        budget=share.budget,
         spent=share.spent,
-        held=tally.held(budget),
-        since_us=tally.span.start_us,
-        resets_us=tally.span.resets_us,
+        held=share.held,
+        since_us=span.start_us,
+        resets_us=span.resets_us,
     )
 
 

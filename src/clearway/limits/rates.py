@@ -1,8 +1,8 @@
 """The limits of one key in time: requests and tokens per minute, requests at one moment.
 
-Owns the buckets and the judgement; what a refusal says is in limits/refusals.
-The counting of tokens has a bucket of its own, because Claude Code asks for it in
-bursts (25 within 50 ms, measured with 2.1.329). Used by limits/keeper.
+Owns the buckets; what a refusal says is in limits/refusals. The counting of tokens has
+a bucket of its own, because Claude Code asks for it in bursts (25 within 50 ms,
+measured with 2.1.329). Used by limits/keeper.
 
 Growth: at most four buckets for each key.
 """
@@ -17,38 +17,37 @@ Limit = Literal["requests", "input-tokens", "output-tokens", "count-tokens"]
 
 
 class Rates:
-    """Of one key."""
+    """Of one key. None: there is no such limit."""
 
-    __slots__ = ("buckets", "running")
+    __slots__ = ("counting", "input_tokens", "output_tokens", "requests", "running")
 
     def __init__(self) -> None:
-        self.buckets: dict[Limit, Bucket] = {}
+        self.requests: Bucket | None = None
+        self.input_tokens: Bucket | None = None
+        self.output_tokens: Bucket | None = None
+        self.counting: Bucket | None = None
         self.running = 0
 
     def set(self, key: Key, count_tokens_per_minute: int, now: float) -> None:
         """Take the key's limits as they are now; what was used stays used."""
-        wanted: dict[Limit, int | None] = {
-            "requests": key.requests_per_minute,
-            "input-tokens": key.input_tokens_per_minute,
-            "output-tokens": key.output_tokens_per_minute,
-            "count-tokens": count_tokens_per_minute,
-        }
-        for limit, per_minute in wanted.items():
-            bucket = self.buckets.get(limit)
-            if per_minute is None:
-                self.buckets.pop(limit, None)
-            elif bucket is None:
-                self.buckets[limit] = Bucket(per_minute, now)
-            elif bucket.per_minute != per_minute:
-                bucket.resize(per_minute, now)
+        self.requests = _resized(self.requests, key.requests_per_minute, now)
+        self.input_tokens = _resized(self.input_tokens, key.input_tokens_per_minute, now)
+        self.output_tokens = _resized(self.output_tokens, key.output_tokens_per_minute, now)
+        self.counting = _resized(self.counting, count_tokens_per_minute, now)
 
-    def lacks(self, limit: Limit, amount: float, now: float) -> Bucket | None:
-        """The bucket in which `amount` is not there; None: it is, or there is no such limit."""
-        bucket = self.buckets.get(limit)
-        return None if bucket is None or bucket.may_take(amount, now) else bucket
+    def take_tokens(self, prompt: int, output: int, now: float) -> None:
+        """Use them, whether they are there or not; negative: give them back."""
+        if self.input_tokens is not None:
+            self.input_tokens.take(prompt, now)
+        if self.output_tokens is not None:
+            self.output_tokens.take(output, now)
 
-    def take(self, limit: Limit, amount: float, now: float) -> None:
-        """Use it; negative: give it back."""
-        bucket = self.buckets.get(limit)
-        if bucket is not None:
-            bucket.take(amount, now)
+
+def _resized(bucket: Bucket | None, per_minute: int | None, now: float) -> Bucket | None:
+    if per_minute is None:
+        return None
+    if bucket is None:
+        return Bucket(per_minute, now)
+    if bucket.per_minute != per_minute:
+        bucket.resize(per_minute, now)
+    return bucket

@@ -9,12 +9,16 @@ Growth: for each account and period of its budgets one tally, and those before t
 something still runs in.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import tzinfo
 
 from clearway.core.budget import Budget, Period
-from clearway.core.usage import Cost, Usage
+from clearway.core.usage import Billing, Cost, Usage
+from clearway.keys.model import Key
 from clearway.limits.period import Span, span_of
+from clearway.pricing.ceiling import Ceiling
+
+_NO_END = 1 << 60
 
 
 class Tally:
@@ -42,43 +46,96 @@ class Tally:
         """Count what was used."""
         if usage is not None:
             self.tokens += usage.prompt_tokens + usage.output_tokens
-        if cost is not None:
-            self.billed += cost.cost_nano or 0
-            self.estimates += cost.estimate_nano or 0
+        if cost is not None and cost.nano:
+            if cost.billing == "billed":
+                self.billed += cost.nano
+            else:
+                self.estimates += cost.nano
 
-    def spent(self, budget: Budget, *, with_estimates: bool) -> int:
+
+class Share:
+    """One budget and the tally that counts for it now."""
+
+    __slots__ = ("budget", "counts_estimates", "is_money", "key", "tally")
+
+    def __init__(self, budget: Budget, tally: Tally, key: Key | None) -> None:
+        self.budget = budget
+        self.tally = tally
+        self.key = key
+        """Whose it is; None: the gateway's."""
+        self.is_money = budget.unit == "usd"
+        self.counts_estimates = key is not None and key.counts_estimates
+
+    @property
+    def spent(self) -> int:
         """In the budget's unit."""
-        if budget.unit == "tokens":
-            return self.tokens
-        return self.billed + self.estimates if with_estimates else self.billed
+        tally = self.tally
+        if not self.is_money:
+            return tally.tokens
+        return tally.billed + tally.estimates if self.counts_estimates else tally.billed
 
-    def held(self, budget: Budget) -> int:
+    @property
+    def held(self) -> int:
         """By what runs, in the budget's unit."""
-        return self.held_tokens if budget.unit == "tokens" else self.held_nano
+        return self.tally.held_nano if self.is_money else self.tally.held_tokens
+
+    def output_within(self, room: int, input_tokens: int, ceiling: Ceiling | None) -> int:
+        """How much output fits into `room` beside the prompt; below 0 where the prompt alone does not."""
+        if not self.is_money:
+            return room - input_tokens
+        # Without prices none was in USD when the attempt began, and none holds for it.
+        return _NO_END if ceiling is None else ceiling.output_within(room, input_tokens)
 
 
 class Account:
-    """The tallies of one key, or of the gateway."""
+    """The tallies of one key, or of the gateway, and the budgets that they are kept for."""
 
-    __slots__ = ("_zone", "tallies")
+    __slots__ = ("_by_period", "_ends_us", "_key", "_tokens_only", "_zone", "shares", "tallies")
 
     def __init__(self, zone: tzinfo) -> None:
         self._zone = zone
-        self.tallies: dict[Period, Tally] = {}
+        self._key: Key | None = None
+        self._by_period: dict[Period, Tally] = {}
+        self._ends_us = 0
+        """Where the first of the current periods ends."""
+        self.tallies: tuple[Tally, ...] = ()
         """The current ones."""
+        self.shares: tuple[Share, ...] = ()
+        self._tokens_only: tuple[Share, ...] = ()
 
-    def begin(self, budgets: Iterable[Budget], at_us: int) -> list[Tally]:
-        """The tallies that these budgets need and that were not there."""
-        new = {budget.period for budget in budgets} - self.tallies.keys()
-        return [self.tally(period, at_us) for period in sorted(new)]
+    def set(self, budgets: Iterable[Budget], key: Key | None, at_us: int) -> list[Tally]:
+        """Take the budgets as they are now; the tallies that they need and that were not there are returned."""
+        self._key = key
+        wanted = list(budgets)
+        self.roll(at_us)
+        begun = {
+            period: Tally(span_of(period, at_us, self._zone))
+            for period in sorted({budget.period for budget in wanted} - self._by_period.keys())
+        }
+        self._by_period |= begun
+        self._arrange(wanted)
+        return list(begun.values())
 
-    def tally(self, period: Period, at_us: int) -> Tally:
-        """The tally that a moment counts in, begun where there is none.
+    def roll(self, at_us: int) -> None:
+        """Begin the periods that a moment is in.
 
-        A moment before the current period (a clock that stepped back over midnight, or what
+        A moment before a current period (a clock that stepped back over midnight, or what
         was admitted before it) counts in the current one: no period begins twice.
         """
-        current = self.tallies.get(period)
-        if current is None or at_us >= current.span.end_us:
-            current = self.tallies[period] = Tally(span_of(period, at_us, self._zone))
-        return current
+        if at_us < self._ends_us:
+            return
+        for period, tally in self._by_period.items():
+            if at_us >= tally.span.end_us:
+                self._by_period[period] = Tally(span_of(period, at_us, self._zone))
+        self._arrange([share.budget for share in self.shares])
+
+    def paying(self, billing: Billing) -> Sequence[Share]:
+        """The budgets that have to pay: those in USD only for what is billed, or where estimates count."""
+        counts_estimates = self._key is not None and self._key.counts_estimates
+        return self.shares if billing == "billed" or counts_estimates else self._tokens_only
+
+    def _arrange(self, budgets: Iterable[Budget]) -> None:
+        self.shares = tuple(Share(budget, self._by_period[budget.period], self._key) for budget in budgets)
+        self._tokens_only = tuple(share for share in self.shares if not share.is_money)
+        self.tallies = tuple(self._by_period.values())
+        self._ends_us = min((tally.span.end_us for tally in self.tallies), default=_NO_END << 2)

@@ -6,49 +6,62 @@ Used by limits/keeper.
 """
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from clearway.core.fields import Headers
-from clearway.limits.protocol import BudgetState
-from clearway.limits.rates import Limit, Rates
+from clearway.limits.rates import Rates
+from clearway.limits.tally import Share
 
-_TOLD: tuple[Limit, ...] = ("requests", "input-tokens", "output-tokens")
-_WARNINGS = (0.95, 0.75)
+_PREFIX = b"anthropic-ratelimit-"
+_REQUESTS, _INPUT, _OUTPUT = (
+    tuple(_PREFIX + limit + end for end in (b"-limit", b"-remaining", b"-reset"))
+    for limit in (b"requests", b"input-tokens", b"output-tokens")
+)
+_UNIFIED = _PREFIX + b"unified-"
+_STATUS, _CLAIM, _RESET = _UNIFIED + b"status", _UNIFIED + b"representative-claim", _UNIFIED + b"reset"
+_OVER_STATUS, _OVER_RESET = _UNIFIED + b"overage-status", _UNIFIED + b"overage-reset"
+_OVER_USED, _OVER_MARK = _UNIFIED + b"overage-utilization", _UNIFIED + b"overage-surpassed-threshold"
+_MARKS = ((0.95, b"0.95"), (0.75, b"0.75"))
 """Parts of a budget from which Claude Code warns; it knows these two."""
-_UNIFIED = b"anthropic-ratelimit-unified-"
 _MOST_SHOWN = 0.99
 
 
 def of_rates(rates: Rates, now: float, now_us: int) -> Headers:
     """Limit, what remains and when all is there again, for each limit of the key."""
     fields: list[tuple[bytes, bytes]] = []
-    for limit in _TOLD:
-        bucket = rates.buckets.get(limit)
-        if bucket is None:
-            continue
-        name = b"anthropic-ratelimit-" + limit.encode()
-        full = datetime.fromtimestamp(now_us / 1_000_000 + bucket.full_in_s(now), UTC)
-        fields += [
-            (name + b"-limit", b"%d" % bucket.per_minute),
-            (name + b"-remaining", b"%d" % max(0, int(bucket.level(now)))),
-            (name + b"-reset", full.strftime("%Y-%m-%dT%H:%M:%SZ").encode()),
-        ]
+    for bucket, (limit, remaining, reset) in (
+        (rates.requests, _REQUESTS),
+        (rates.input_tokens, _INPUT),
+        (rates.output_tokens, _OUTPUT),
+    ):
+        if bucket is not None:
+            level = int(bucket.level(now))
+            fields.append((limit, b"%d" % bucket.per_minute))
+            fields.append((remaining, b"%d" % (max(0, level))))
+            fields.append((reset, _moment(int(now_us / 1_000_000 + bucket.full_in_s(now)))))
     return fields
 
 
-def of_budget(state: BudgetState) -> Headers:
+def of_budget(share: Share) -> Headers:
     """How much of a budget is used."""
-    part = min(state.spent / state.budget.amount, _MOST_SHOWN)
-    over = next((mark for mark in _WARNINGS if part >= mark), None)
-    status = b"allowed" if over is None else b"allowed_warning"
+    part = min(share.spent / share.budget.amount, _MOST_SHOWN)
+    mark = next((text for least, text in _MARKS if part >= least), None)
+    status = b"allowed" if mark is None else b"allowed_warning"
     fields = [
-        (_UNIFIED + b"status", status),
-        (_UNIFIED + b"representative-claim", b"overage"),
-        (_UNIFIED + b"overage-status", status),
-        (_UNIFIED + b"overage-utilization", b"%.2f" % part),
+        (_STATUS, status),
+        (_CLAIM, b"overage"),
+        (_OVER_STATUS, status),
+        (_OVER_USED, b"%.2f" % part),
     ]
-    if over is not None:
-        fields.append((_UNIFIED + b"overage-surpassed-threshold", b"%.2f" % over))
-    if state.resets_us is not None:
-        at = b"%d" % (state.resets_us // 1_000_000)
-        fields += [(_UNIFIED + b"reset", at), (_UNIFIED + b"overage-reset", at)]
+    if mark is not None:
+        fields.append((_OVER_MARK, mark))
+    if (resets_us := share.tally.span.resets_us) is not None:
+        at = b"%d" % (resets_us // 1_000_000)
+        fields += [(_RESET, at), (_OVER_RESET, at)]
     return fields
+
+
+@lru_cache(maxsize=256)
+def _moment(second: int) -> bytes:
+    """RFC 3339. Many answers of a second name the same."""
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ").encode()
