@@ -69,28 +69,28 @@ def carried_on(before: WindowRun | None, source: Source, reading: Reading, at_us
         reading: What.
         at_us: When.
     """
-    if before is None:
-        return _first(source, reading, at_us)
-    age_us = at_us - before.first_us
-    goes_on = is_same_period(before, reading.resets_us, reading.utilization_ppm, at_us)
     new = _first(source, reading, at_us)
+    if before is None:
+        return new
+    goes_on = is_same_period(before, reading.resets_us, reading.utilization_ppm, at_us)
     if goes_on:
         _fill(new, before, reading)
-    if not 0 <= age_us:
-        return new
-    changes = new.status != before.status or new.upstream != before.upstream or not goes_on
-    if changes:
-        if age_us >= _SHORTEST_RUN_US:
-            return new
-        # What flickers leaves one run, with what was said last.
+    if _is_one_run(before, new, goes_on=goes_on):
         new.first_us = before.first_us
-        return new
-    is_level = before.began_ppm == before.used_ppm == new.used_ppm
-    if is_level or age_us < span_us(reading.window) // _PIECES:
-        new.first_us, new.began_ppm = before.first_us, before.began_ppm
-        if new.began_ppm is None:
-            new.began_ppm = new.used_ppm
+        if goes_on and before.began_ppm is not None:
+            new.began_ppm = before.began_ppm
     return new
+
+
+def _is_one_run(before: WindowRun, new: WindowRun, *, goes_on: bool) -> bool:
+    age_us = new.seen_us - before.first_us
+    if age_us < 0:
+        return False
+    if not goes_on or (new.status, new.upstream) != (before.status, before.upstream):
+        # What flickers leaves one run, with what was said last.
+        return age_us < _SHORTEST_RUN_US
+    is_level = before.began_ppm == before.used_ppm == new.used_ppm
+    return is_level or age_us < span_us(new.window) // _PIECES
 
 
 def _first(source: Source, reading: Reading, at_us: int) -> WindowRun:

@@ -67,6 +67,7 @@ def _reading(window: str, percent: object, resets_at: object, why: object = None
 
 
 def _used(percent: object) -> int | None:
+    if isinstance(percent, bool) or not isinstance(percent, int | float):
+        return None
     # Compared first: a whole number of a thousand digits cannot be divided.
-    is_number = isinstance(percent, int | float) and not isinstance(percent, bool)
-    return ppm(percent / _PERCENT) if is_number and 0 <= percent <= _MOST_PERCENT else None
+    return ppm(percent / _PERCENT) if 0 <= percent <= _MOST_PERCENT else None

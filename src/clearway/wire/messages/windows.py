@@ -99,8 +99,7 @@ def read(plan: Plan, values: tuple[bytes, ...]) -> list[Reading]:
         if text:
             said.setdefault(window, {})[what] = text
     whole = said.pop("", {})
-    readings = {window: _reading(window, parts) for window, parts in said.items()}
-    readings = {window: reading for window, reading in readings.items() if reading is not None}
+    readings = {window: reading for window, parts in said.items() if (reading := _reading(window, parts)) is not None}
     return list(_with_whole(readings, whole).values())
 
 
