@@ -14,7 +14,7 @@ from typing import Literal
 import msgspec
 
 from clearway.core.window import MILLION, Reading
-from clearway.ledger.forecast import MINUTE_US, Run, is_same_period, rate_per_hour, runs_out_us, span_us
+from clearway.ledger.forecast import MINUTE_US, Run, is_same_period, length_us, rate_per_hour, runs_out_us, span_us
 from clearway.ledger.protocol import WindowState
 
 BESIDE = frozenset({"overage", "grace", "slow", "fallback"})
@@ -155,7 +155,7 @@ def states_of(runs: Mapping[Key, Sequence[WindowRun]], now_us: int) -> list[Wind
 
 
 def _state(run: WindowRun, runs: Sequence[WindowRun], now_us: int, *, decides: bool) -> WindowState:
-    is_over = run.resets_us is not None and run.resets_us <= now_us
+    is_over = _is_past(run, now_us)
     last = None if run.used_ppm is None else run.used_ppm / MILLION
     rate = None if is_over else rate_per_hour(run.window, runs, now_us)
     return WindowState(
@@ -197,7 +197,10 @@ def _deciding(runs: Iterable[WindowRun], now_us: int) -> WindowRun | None:
 
 
 def _is_past(run: WindowRun, now_us: int) -> bool:
-    return run.resets_us is not None and run.resets_us <= now_us
+    if run.resets_us is not None:
+        return run.resets_us <= now_us
+    length = length_us(run.window)
+    return length is not None and run.seen_us + length <= now_us
 
 
 def _is_superseded(run: WindowRun, latest: Sequence[WindowRun], now_us: int) -> bool:
