@@ -24,7 +24,7 @@ MOST_POINTS = 10_000
 
 _SKEW_US = 5 * MINUTE_US
 """Clocks of machines that share a database may differ by so much."""
-_NAMES = tuple(column.name for column in windows.columns)
+_NAMES = WindowRun.__struct_fields__
 
 
 def keep(connection: Connection, runs: Iterable[WindowRun]) -> None:
@@ -88,7 +88,7 @@ def prune(connection: Connection, now_us: int, most: int = MOST_ROWS) -> int:
 
 
 def _run(row: RowMapping) -> WindowRun:
-    fields = dict(row)
+    fields = {name: row[name] for name in _NAMES}
     notes = fields["notes"]
     fields["notes"] = msgspec.json.decode(str(notes), type=dict[str, str]) if notes else {}
     return msgspec.convert(fields, WindowRun)

@@ -19,6 +19,8 @@ from clearway.ledger.protocol import WindowState
 
 BESIDE = frozenset({"overage", "grace", "slow", "fallback"})
 """Ways around a limit, by the beginning of their names: to be refused there stops nobody."""
+LOGIN = "login"
+"""The kind of a credential that is a subscription's; others last for longer."""
 SHOWN_US = 35 * 24 * 60 * MINUTE_US
 """A window that was not seen for so long is forgotten: the longest period is a month."""
 
@@ -209,12 +211,13 @@ def _is_superseded(run: WindowRun, latest: Sequence[WindowRun], now_us: int) -> 
     Logins are exchanged for new ones every few hours; the window goes on. Members of one
     organization share its name, but hardly the moment of a reset and the use as well.
     """
-    if run.account is None:
+    if run.account is None or run.kind != LOGIN:
         return False
     for other in latest:
         if (
             other is not run
             and (other.account, other.window, other.kind) == (run.account, run.window, run.kind)
+            and other.upstream == run.upstream
             and (other.seen_us, other.credential_id) > (run.seen_us, run.credential_id)
             and (_is_past(run, now_us) or _goes_on(run, other))
         ):

@@ -26,7 +26,7 @@ from clearway.core.window import Reading
 from clearway.ledger.installation import keyed_hash
 from clearway.ledger.protocol import LedgerError, WindowState
 from clearway.ledger.store import Store
-from clearway.ledger.window_states import Key, Source, WindowRun, carried_on, states_of
+from clearway.ledger.window_states import LOGIN, Key, Source, WindowRun, carried_on, states_of
 from clearway.wire.messages.windows import MOST_WINDOWS, plan_of, read, values_of
 
 log = structlog.get_logger()
@@ -40,7 +40,7 @@ _MOST_NAMES = 100
 _MOST_UNWRITTEN = 2048
 _PRUNE_S = 3600.0
 _RETRY_S = 30.0
-_LOGIN = b"sk-ant-oat"
+_LOGIN_BEGINS = b"sk-ant-oat"
 """How the access tokens of a login begin."""
 _ACCOUNT = b"anthropic-organization-id"
 _LONGEST_ACCOUNT = 128
@@ -186,7 +186,7 @@ class Windows:
 
     def _told_apart(self, credential: bytes) -> tuple[str, str]:
         """A credential's id and kind."""
-        kind = "login" if credential.startswith(_LOGIN) else "api key"
+        kind = LOGIN if credential.startswith(_LOGIN_BEGINS) else "api key"
         return keyed_hash(self._secret, "credential", credential), kind
 
     def _source(self, upstream: str, credential: bytes | None, account: bytes | None) -> Source:
