@@ -42,13 +42,13 @@ def check(states: list[WindowState], threshold: float, now_us: int, *, json: boo
         print_json(found)
     else:
         for one in found:
-            typer.echo(_line(one, threshold, now_us))
+            typer.echo(line_of(one, threshold, now_us))
     if found:
         raise typer.Exit(Exit.FOUND)
     note("no window gives cause for concern" if states else "no windows seen yet: nothing to check")
 
 
-def _line(found: WindowConcern, threshold: float, now_us: int) -> str:
+def line_of(found: WindowConcern, threshold: float, now_us: int) -> str:
     """One line about one window."""
     state = found.state
     share = "" if state.utilization is None else f"{used(state.utilization)} used, "

@@ -11,6 +11,7 @@ from clearway.cli.clean import clean
 from clearway.cli.screen import console, note, plain_table
 from clearway.core.window import MILLION
 from clearway.ledger.protocol import WindowState
+from clearway.ledger.window_states import is_beside
 
 _NARROW = 100
 _ROOMY = 130
@@ -69,7 +70,7 @@ def forecast(state: WindowState, now_us: int) -> str:
     """What becomes of a window if things go on like this."""
     if state.is_over:
         return "reset since"
-    if state.status == "rejected" or (state.utilization or 0) >= 1:
+    if (state.status == "rejected" and not is_beside(state.window)) or (state.utilization or 0) >= 1:
         return "used up"
     if state.runs_out_us is not None:
         return f"out {from_now(state.runs_out_us, now_us)}"

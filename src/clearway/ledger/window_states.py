@@ -145,7 +145,7 @@ def states_of(runs: Mapping[Key, Sequence[WindowRun]], now_us: int) -> list[Wind
     seen: dict[str, int] = {}
     for run in shown:
         seen[run.credential_id] = max(run.seen_us, seen.get(run.credential_id, 0))
-    shown.sort(key=lambda run: (-seen[run.credential_id], run.credential_id, _is_beside(run.window), run.window))
+    shown.sort(key=lambda run: (-seen[run.credential_id], run.credential_id, is_beside(run.window), run.window))
     states: list[WindowState] = []
     for _, group in groupby(shown, attrgetter("credential_id")):
         of_credential = list(group)
@@ -181,13 +181,14 @@ def _state(run: WindowRun, runs: Sequence[WindowRun], now_us: int, *, decides: b
     )
 
 
-def _is_beside(window: str) -> bool:
+def is_beside(window: str) -> bool:
+    """Whether it is a way around a limit rather than one."""
     return window.partition("-")[0] in BESIDE
 
 
 def _deciding(runs: Iterable[WindowRun], now_us: int) -> WindowRun | None:
     """Of the windows of one credential the one that matters most."""
-    open_ones = [run for run in runs if not _is_beside(run.window) and not _is_past(run, now_us)]
+    open_ones = [run for run in runs if not is_beside(run.window) and not _is_past(run, now_us)]
     rejecting = [run for run in open_ones if run.status == "rejected"]
     if rejecting:
         # All of them must be over: the latest decides.
@@ -244,9 +245,9 @@ def concerns(states: Iterable[WindowState], threshold: float) -> list[tuple[Wind
     """
     found: list[tuple[WindowState, Concern]] = []
     for state in states:
-        if state.is_over or (_is_beside(state.window) and state.window != "overage"):
+        if state.is_over or (is_beside(state.window) and state.window != "overage"):
             continue
-        if state.status == "rejected" and not _is_beside(state.window):
+        if state.status == "rejected" and not is_beside(state.window):
             found.append((state, "rejected"))
         elif state.utilization is not None and state.utilization >= threshold:
             found.append((state, "over_threshold"))
