@@ -7,6 +7,7 @@ and `clearway usage`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import groupby
 from operator import attrgetter
 from typing import Literal
@@ -91,8 +92,17 @@ def _is_one_run(before: WindowRun, new: WindowRun, *, goes_on: bool) -> bool:
     if not goes_on or (new.status, new.upstream) != (before.status, before.upstream):
         # What flickers leaves one run, with what was said last.
         return age_us < _SHORTEST_RUN_US
-    is_level = before.began_ppm == before.used_ppm == new.used_ppm
-    return is_level or age_us < span_us(new.window) // _PIECES
+    return (before.used_ppm == new.used_ppm and may_go_on(before, new.seen_us)) or age_us < _piece_us(new.window)
+
+
+def may_go_on(run: WindowRun, at_us: int) -> bool:
+    """Whether a run is just drawn out where the same is said again: one that is level, or has only begun."""
+    return run.began_ppm == run.used_ppm or at_us - run.first_us < _piece_us(run.window)
+
+
+@lru_cache(256)
+def _piece_us(window: str) -> int:
+    return span_us(window) // _PIECES
 
 
 def _first(source: Source, reading: Reading, at_us: int) -> WindowRun:

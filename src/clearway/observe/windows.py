@@ -7,7 +7,8 @@ A credential is hashed with the installation's secret at once, and only the hash
 
 Growth: 64 credentials with 32 windows each, 512 windows in all, with 64 runs each; the
 credential that was seen longest ago gives way. What is not yet written: one run for
-each, and those that ended since the last write, 2,048 at most.
+each, and those that ended since the last write, 2,048 at most. Hashes of the last 256
+credentials.
 Made by compose; used by gateway/send through `observe.protocol.WindowWatch`.
 """
 
@@ -26,7 +27,7 @@ from clearway.core.window import Reading
 from clearway.ledger.installation import keyed_hash
 from clearway.ledger.protocol import LedgerError, WindowState
 from clearway.ledger.store import Store
-from clearway.ledger.window_states import LOGIN, Key, Source, WindowRun, carried_on, states_of
+from clearway.ledger.window_states import LOGIN, Key, Source, WindowRun, carried_on, may_go_on, states_of
 from clearway.wire.messages.windows import MOST_WINDOWS, plan_of, read, values_of
 
 log = structlog.get_logger()
@@ -37,6 +38,7 @@ MOST_CREDENTIALS = 64
 _MOST_IN_ALL = 512
 _MOST_RUNS = 64
 _MOST_NAMES = 100
+_MOST_SOURCES = 256
 _MOST_UNWRITTEN = 2048
 _PRUNE_S = 3600.0
 _RETRY_S = 30.0
@@ -85,6 +87,8 @@ class Windows:
         self._own = {name: self._told_apart(one.reveal().encode()) for name, one in (own or {}).items()}
         self._on_change = on_change
         self._seen: dict[str, _Seen] = {}
+        self._sources: dict[int, Source] = {}
+        """By 64-bit hashes that only this process can make: no credential stays here as a key."""
         self._guard = threading.Lock()
         """Of all that is remembered; never held while something waits."""
         self._unwritten: dict[tuple[str, str, int], WindowRun] = {}
@@ -190,6 +194,15 @@ class Windows:
         return keyed_hash(self._secret, "credential", credential), kind
 
     def _source(self, upstream: str, credential: bytes | None, account: bytes | None) -> Source:
+        mark = hash((upstream, credential, account))
+        source = self._sources.get(mark)
+        if source is None:
+            if len(self._sources) >= _MOST_SOURCES:
+                self._sources.clear()
+            source = self._sources[mark] = self._find_source(upstream, credential, account)
+        return source
+
+    def _find_source(self, upstream: str, credential: bytes | None, account: bytes | None) -> Source:
         if credential is not None:
             credential_id, kind = self._told_apart(credential)
         elif upstream in self._own:
@@ -214,7 +227,7 @@ class Windows:
         """The same was said as the last time. False: it is to be read all the same."""
         now_us = self._clock.now_us()
         last = [seen.windows[window][-1] for window in seen.told if window in seen.windows]
-        if any(run.began_ppm != run.used_ppm or now_us < run.seen_us for run in last):
+        if any(now_us < run.seen_us or not may_go_on(run, now_us) for run in last):
             return False
         for run in last:
             run.seen_us = now_us
