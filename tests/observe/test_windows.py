@@ -179,6 +179,10 @@ def test_the_gateways_own_credential(store: Store, clock: TestClock) -> None:
 
     # The same login is one credential, whichever way it goes; the way it went last is shown.
     assert {"api": "api key", "passed": "login", "agent": "upstream"} == labels
+    windows.spend({"api": Secret("another-dummy-key")})
+    windows.saw("api", None, head())
+
+    assert 2 == [state.upstream for state in windows.states()].count("api")
 
 
 def test_an_account_is_only_a_hash(store: Store, clock: TestClock) -> None:

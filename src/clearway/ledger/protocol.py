@@ -247,6 +247,7 @@ class WindowState(msgspec.Struct, frozen=True, kw_only=True):
     credential_label: str
     """For people: the credential's kind and the beginning of its id, `login 3f9a2c41`."""
     upstream: str
+    """Who told of it last."""
     window: str
     """`5h`, `7d`, `7d_opus`, `overage` and so on, as the provider's header fields spell it."""
     status: str | None = None
@@ -258,9 +259,11 @@ class WindowState(msgspec.Struct, frozen=True, kw_only=True):
     surpassed_threshold: float | None = None
     """The highest threshold of its own that the provider says is passed."""
     resets_us: int | None = None
+    """When it begins anew, with nothing used."""
     seen_us: int
+    """When it was told last."""
     age_us: int
-    """How long ago it was seen."""
+    """How long ago that was."""
     is_over: bool = False
     """Its reset has passed since it was seen: what is used now is not known."""
     rate_per_hour: float | None = None

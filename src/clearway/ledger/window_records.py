@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, and_, delete, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, and_, bindparam, delete, func, insert, or_, select
 
 from clearway.core.window import MILLION
 from clearway.ledger.forecast import HOUR_US, LONGEST_SPAN_US, MINUTE_US
@@ -25,20 +25,34 @@ MOST_POINTS = 10_000
 _SKEW_US = 5 * MINUTE_US
 """Clocks of machines that share a database may differ by so much."""
 _NAMES = WindowRun.__struct_fields__
+_MAKE_WAY = delete(windows).where(
+    windows.c.credential_id == bindparam("of"),
+    windows.c.window == bindparam("at"),
+    or_(windows.c.first_us == bindparam("begun_us"), windows.c.first_us > bindparam("ahead_us")),
+)
 
 
 def keep(connection: Connection, runs: Iterable[WindowRun]) -> None:
-    """Write runs, new ones and such as were drawn out."""
-    for run in runs:
-        row = {name: getattr(run, name) for name in _NAMES} | {
-            "notes": msgspec.json.encode(run.notes).decode() if run.notes else None
+    """Write runs, new ones and such as were drawn out; no two of one beginning."""
+    rows = [
+        {name: getattr(run, name) for name in _NAMES}
+        | {"notes": msgspec.json.encode(run.notes).decode() if run.notes else None}
+        for run in runs
+    ]
+    if not rows:
+        return
+    # What was seen at a time that has not come yet goes as well: the clock was wrong, and has been set right.
+    ways = [
+        {
+            "of": row["credential_id"],
+            "at": row["window"],
+            "begun_us": row["first_us"],
+            "ahead_us": row["seen_us"] + _SKEW_US,
         }
-        of_window = and_(windows.c.credential_id == run.credential_id, windows.c.window == run.window)
-        changed = connection.execute(update(windows).where(of_window, windows.c.first_us == run.first_us).values(row))
-        if not changed.rowcount:
-            connection.execute(insert(windows), row)
-            # Seen at a time that has not come yet: the clock was wrong, and has been set right.
-            connection.execute(delete(windows).where(of_window, windows.c.first_us > run.seen_us + _SKEW_US))
+        for row in rows
+    ]
+    connection.execute(_MAKE_WAY, ways)
+    connection.execute(insert(windows), rows)
 
 
 def recent(connection: Connection, now_us: int) -> dict[Key, list[WindowRun]]:

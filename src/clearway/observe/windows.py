@@ -84,7 +84,7 @@ class Windows:
         self._secret = secret
         self._store = store
         self._clock = clock
-        self._own = {name: self._told_apart(one.reveal().encode()) for name, one in (own or {}).items()}
+        self._own: dict[str, tuple[str, str]] = {}
         self._on_change = on_change
         self._seen: dict[str, _Seen] = {}
         self._sources: dict[int, Source] = {}
@@ -94,6 +94,12 @@ class Windows:
         self._unwritten: dict[tuple[str, str, int], WindowRun] = {}
         self._prune_at = 0.0
         self._retry_at = 0.0
+        self.spend(own or {})
+
+    def spend(self, own: Mapping[str, Secret]) -> None:
+        """From now on these are the gateway's own credentials, by the names of their upstreams."""
+        self._own = {name: self._told_apart(one.reveal().encode()) for name, one in own.items()}
+        self._sources.clear()
 
     def load(self) -> None:
         """Remember what was seen before the start. Raises LedgerError."""
@@ -245,7 +251,8 @@ class Windows:
             before = runs[-1] if runs else None
             run = carried_on(before, seen.source, reading, now_us)
             while runs and runs[-1].first_us >= run.first_us:
-                runs.pop()
+                gone = runs.pop()
+                self._unwritten.pop((gone.credential_id, gone.window, gone.first_us), None)
             runs.append(run)
             if len(self._unwritten) < _MOST_UNWRITTEN:
                 self._unwritten[run.credential_id, run.window, run.first_us] = run
