@@ -97,6 +97,7 @@ def settings(request: pytest.FixtureRequest) -> str:
     return f'[store]\nurl = "{url}"\n'
 
 
+@pytest.mark.timeout(120)
 def test_seen_kept_and_shown(build_stage: Callable[..., Stage], settings: str) -> None:
     """From an answer that passes to the command, over a restart and without a gateway; two logins are two."""
     stage = build_stage(settings)
@@ -132,6 +133,7 @@ def test_seen_kept_and_shown(build_stage: Callable[..., Stage], settings: str) -
     assert "95% used, threshold 90%" in done.stdout
 
 
+@pytest.mark.timeout(120)
 def test_check_without_a_gateway(build_stage: Callable[..., Stage]) -> None:
     """The same answers and exit codes when nobody owns the data directory; a kill loses nothing that was kept."""
     stage = build_stage()
@@ -277,6 +279,7 @@ def test_hostile_fields_pass(stage: Stage, fields: Fields) -> None:
     assert "windows_not_read" not in stage.gateway.log
 
 
+@pytest.mark.timeout(120)
 def test_many_names_and_many_credentials(build_stage: Callable[..., Stage]) -> None:
     """Ever new windows and ever new credentials find their bounds."""
     stage = build_stage()
