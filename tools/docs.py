@@ -17,12 +17,13 @@ from pathlib import Path
 import msgspec
 
 from clearway.cli.app import whole
+from clearway.cli.window_check import WindowConcern
 from clearway.config.model import Config
 from clearway.config.sample import as_toml
 from clearway.config.types import Type, docs_of, fields_of
 from clearway.core import errors
 from clearway.keys.model import Key
-from clearway.ledger.protocol import AttemptRow, ExchangeRow, UsageRow
+from clearway.ledger.protocol import AttemptRow, ExchangeRow, UsageRow, WindowState
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -32,6 +33,11 @@ _RECORDS: tuple[tuple[type[msgspec.Struct], str], ...] = (
     (ExchangeRow, "`clearway log --json` prints one per line; `clearway show --json` has it under `exchange`."),
     (AttemptRow, "`clearway show --json` has them under `attempts`."),
     (UsageRow, "`clearway usage --json` prints a list of them."),
+    (WindowState, "`clearway usage --windows --json` prints a list of them."),
+    (
+        WindowConcern,
+        "`clearway usage --check --json` prints a list of them; where it is not empty, the exit code is 6.",
+    ),
     (Key, "`clearway keys list --json` prints a list of them."),
 )
 
@@ -203,10 +209,10 @@ def records_page() -> str:
 
 
 def _type_name(kind: object) -> str:
-    names = {"str": "text", "int": "whole number", "bool": "true or false", "NoneType": "null"}
+    names = {"str": "text", "int": "whole number", "float": "number", "bool": "true or false", "NoneType": "null"}
     if isinstance(kind, type) and not hasattr(kind, "__args__"):
         return names.get(kind.__name__, kind.__name__)
-    text = str(kind).replace("NoneType", "None").replace("None", "null")
+    text = re.sub(r"typing\.Literal\[.*\]", "str", str(kind)).replace("NoneType", "None").replace("None", "null")
     for name, word in names.items():
         text = text.replace(name, word)
     return text

@@ -30,6 +30,7 @@ from clearway.gateway.bookkeeping import Books, Feed, Pricing
 from clearway.gateway.pipeline import Gateway, Settings
 from clearway.gateway.route import Router
 from clearway.keys.model import KeySpec
+from clearway.ledger.installation import installation_secret
 from clearway.ledger.instances import Instance
 from clearway.ledger.keyring import KeyCache
 from clearway.ledger.lock import DataDirLock, OwnerInfo
@@ -43,6 +44,7 @@ from clearway.limits.protocol import Estimate, Limiter
 from clearway.observe.feed import LiveFeed
 from clearway.observe.logging import ExchangeLog
 from clearway.observe.protocol import Cooling, Counted, Status
+from clearway.observe.windows import WRITE_S, Windows
 from clearway.pricing.ceiling import NOTHING_COSTS, Ceiling, ceiling
 from clearway.pricing.cost import cost
 from clearway.pricing.prices import PriceFileError, PriceList
@@ -78,6 +80,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     serving: Serving
     ledger: Ledger
     feed: LiveFeed
+    windows: Windows
     holders: Holders
     first_key: str | None
     """The owner key of a new data directory, to be shown once; None otherwise."""
@@ -129,7 +132,8 @@ async def gateway(config: Config, environ: Mapping[str, str], *, show_first_key:
     async with contextlib.AsyncExitStack() as stack:
         lock = stack.enter_context(DataDirLock(data_dir))
         await asyncio.to_thread(lock.acquire, info)
-        upstreams = await _upstreams(config, environ, clock, stack)
+        own: dict[str, Secret] = {}
+        upstreams = await _upstreams(config, environ, clock, stack, own)
         store = await asyncio.to_thread(Store.open, config.store.url, data_dir, clock=clock, ids=ids)
         stack.callback(store.close)
         first_key = _first_key(store) if show_first_key else None
@@ -141,7 +145,11 @@ async def gateway(config: Config, environ: Mapping[str, str], *, show_first_key:
         keys = KeyCache(store)
         await asyncio.to_thread(keys.start)
         instance = Instance(id=instance_id, version=__version__, pid=info.pid)
-        writer = await stack.enter_async_context(Writer(store, instance, clock=clock, keys=keys))
+        windows = await asyncio.to_thread(_windows, store, data_dir, clock, own)
+        # After the writer's thread, which does it as long as it runs.
+        stack.push_async_callback(asyncio.to_thread, windows.close)
+        duties = [(WRITE_S, windows.write)]
+        writer = await stack.enter_async_context(Writer(store, instance, clock=clock, keys=keys, duties=duties))
         if writer.swept:
             log.warning("exchanges_swept", exchanges=writer.swept, outcome="interrupted")
         feed = LiveFeed()
@@ -157,7 +165,9 @@ async def gateway(config: Config, environ: Mapping[str, str], *, show_first_key:
             ),
             router=Router(upstreams, config.models.aliases),
             ring=keys,
-            books=Books(journal=writer, feed=_Feeds(feed, ExchangeLog()), clock=clock, price=_pricing(prices)),
+            books=Books(
+                journal=writer, feed=_Feeds(feed, ExchangeLog()), clock=clock, price=_pricing(prices), windows=windows
+            ),
             limiter=keeper,
             ids=ids,
         )
@@ -170,6 +180,7 @@ async def gateway(config: Config, environ: Mapping[str, str], *, show_first_key:
             writer=writer,
             store=store,
             feed=feed,
+            windows=windows,
             info=info,
             max_connections=max_connections,
         )
@@ -179,15 +190,20 @@ async def gateway(config: Config, environ: Mapping[str, str], *, show_first_key:
 
 
 async def _upstreams(
-    config: Config, environ: Mapping[str, str], clock: Clock, stack: contextlib.AsyncExitStack
+    config: Config,
+    environ: Mapping[str, str],
+    clock: Clock,
+    stack: contextlib.AsyncExitStack,
+    own: dict[str, Secret],
 ) -> list[Managed]:
+    """The upstreams, started; `own` is given the credentials that they spend, by their names."""
     built: list[Managed] = []
     for place, settings in enumerate(config.upstreams):
         parts = Parts(
             settings=settings,
             timeouts=config.server.timeouts,
             clock=clock,
-            credential=_credential(place, config, environ),
+            credential=_credential(place, config, environ, own),
         )
         try:
             upstream = build(parts)
@@ -199,13 +215,14 @@ async def _upstreams(
     return built
 
 
-def _credential(place: int, config: Config, environ: Mapping[str, str]) -> Callable[[], Secret]:
+def _credential(place: int, config: Config, environ: Mapping[str, str], own: dict[str, Secret]) -> Callable[[], Secret]:
     def fetch() -> Secret:
         settings, name = config.upstreams[place], f"upstreams[{place}].api_key"
         if settings.api_key is None:
             hint = 'write api_key = { env = "ANTHROPIC_API_KEY" }, or { file = "…" }'
             raise ConfigError(Problem(f"upstream {settings.name}", name, "is missing", hint))
-        return resolve(settings.api_key, environ, setting=name)
+        own[settings.name] = secret = resolve(settings.api_key, environ, setting=name)
+        return secret
 
     return fetch
 
@@ -251,6 +268,14 @@ def _ceilings(prices: PriceList) -> Ceilings:
     return ceilings
 
 
+def _windows(store: Store, data_dir: Path, clock: Clock, own: Mapping[str, Secret]) -> Windows:
+    """What is known of windows from before. Raises LedgerError."""
+    # A secret that replicas share would be handed in here.
+    windows = Windows(installation_secret(data_dir), store, clock, own=own)
+    windows.load()
+    return windows
+
+
 def _first_key(store: Store) -> str | None:
     """An owner key for a new installation."""
     if store.list_keys(revoked=True):
@@ -266,6 +291,7 @@ class _Back(msgspec.Struct, frozen=True, kw_only=True):
     writer: Writer
     store: Store
     feed: LiveFeed
+    windows: Windows
     info: OwnerInfo
     max_connections: int
 
@@ -333,6 +359,7 @@ def _door(config: Config, back: _Back, sockets: list[socket.socket], url: str, f
         serving=serving,
         ledger=back.store,
         feed=feed,
+        windows=back.windows,
         holders=holders,
         first_key=first_key,
     )

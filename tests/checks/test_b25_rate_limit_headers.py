@@ -3,7 +3,6 @@
 Elsewhere the fields were dropped, so that a client's own display of its limits went dark, or were read in part:
 lean-ctx#1638, opencode#49653, opencodex PR #3809.
 Formats: messages
-Open: windows are not read yet (of several rejected ones the latest reset must win)
 """
 
 from pathlib import Path
@@ -11,13 +10,15 @@ from pathlib import Path
 import anthropic
 import pytest
 
+from clearway.ledger.protocol import WindowState
 from tests.clients.answers import HEADERS, events, message
 from tests.clients.sdk import connect
 from tests.fake_upstream import Answer, Fields, answer, error_answer, json_answer, stream_answer
 from tests.recordings.recorded import read
-from tests.relay.stage import PAYERS, Payer, Stage
+from tests.relay.stage import PAYERS, Payer, Stage, wait_until
 from tests.relay.wire_client import JSON, MODEL, OWN_CREDENTIAL, VERSION, Whole, prompt
 
+YEAR_S = 365 * 86_400
 RFC_3339, UNIX = "2026-11-21T10:00:00Z", "1795255200"
 CLASSIC: Fields = tuple(
     (f"anthropic-{kind}-{what}", value)
@@ -159,3 +160,38 @@ def test_as_they_were_recorded(stage: Stage, recordings: Path, payer: Payer) -> 
         whole = stage.ask(payer, prompt(stream=False))
         assert (list(fields) if payer == "client" else []) == _told(whole)
     assert len(recorded) > 10
+
+
+def test_what_the_owner_sees(stage: Stage) -> None:
+    """b25: Each window is read on the way, known or not; of several that reject the latest decides."""
+    login = ("authorization", "Bearer sk-ant-oat01-b25" + "dummy" * 8)
+    late = [
+        (name, "rejected" if name.endswith("status") else value)
+        for name, value in WINDOWS
+        if name.split("-")[3] not in {"overage", "7d"}
+    ]
+    later = [
+        (f"anthropic-ratelimit-unified-7d-{what}", value) for what, value in (*_OF_EACH[1:], ("status", "rejected"))
+    ]
+    later = [
+        (name, str(int(UNIX) + 100 * YEAR_S)) if name.endswith("reset") else (name, value) for name, value in later
+    ]
+    late = [(name, str(int(UNIX) + 99 * YEAR_S)) if name.endswith("reset") else (name, value) for name, value in late]
+    stage.play(answer(ERROR, status=429, headers=[JSON, *late, *later, *UNIFIED]))
+    with stage.client() as client:
+        client.ask(prompt(), [login])
+        assert 429 == client.read_whole().head.status
+
+    def mine() -> dict[str, WindowState]:
+        states = stage.books.ledger.windows()
+        ids = {state.credential_id for state in states if state.resets_us == (int(UNIX) + 100 * YEAR_S) * 1_000_000}
+        return {state.window: state for state in states if state.credential_id in ids}
+
+    wait_until(lambda: bool(mine()), "the windows are kept")
+    assert {"5h", "7d", "7d_oi", "7d_opus", "7d_sonnet", "30d_of_2027", "overage"} <= set(mine())
+    assert {("rejected", 0.42, 0.75)} == {
+        (state.status, state.utilization, state.surpassed_threshold)
+        for name, state in mine().items()
+        if name.startswith(("5h", "7d", "30d"))
+    }
+    assert ["7d"] == [name for name, state in mine().items() if state.decides]

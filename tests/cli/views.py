@@ -13,11 +13,13 @@ from zoneinfo import ZoneInfo
 
 from rich.console import Console
 
-from clearway.cli import exchange_line, show, usage
+from clearway.cli import exchange_line, show, usage, window_check, windows
 from clearway.ledger.protocol import ExchangeQuery, UsageQuery
 from clearway.ledger.store import Store
+from clearway.ledger.window_states import concerns
 from clearway.pricing.prices import PriceList
 from tests.cli.exchanges import exchange_id, store_with_history
+from tests.cli.windows import NOW_US, states
 
 GOLDEN = Path(__file__).with_name("golden")
 UTC = ZoneInfo("UTC")
@@ -44,6 +46,19 @@ def usage_view(store: Store, width: int) -> str:
     return _text(screen) + "\n".join(usage.remarks(rows)) + "\n"
 
 
+def windows_view(width: int) -> str:
+    """`clearway usage --windows`, with its notes."""
+    screen = recorded(width)
+    screen.print(windows.table_of(states(), NOW_US, width))
+    return _text(screen) + "\n".join(windows.remarks(states(), UTC)) + "\n"
+
+
+def check_view() -> str:
+    """`clearway usage --check`."""
+    found = [window_check.WindowConcern(concern=why, state=state) for state, why in concerns(states(), 0.9)]
+    return "".join(f"{window_check.line_of(one, 0.9, NOW_US)}\n" for one in found)
+
+
 def show_view(store: Store, width: int, number: int) -> str:
     """`clearway show` of one exchange."""
     screen = recorded(width)
@@ -57,6 +72,9 @@ VIEWS: dict[str, Callable[[Store], str]] = {
     "log-200": lambda store: log_view(store, 200),
     "usage-120": lambda store: usage_view(store, 120),
     "usage-80": lambda store: usage_view(store, 80),
+    "windows-120": lambda _: windows_view(120),
+    "windows-80": lambda _: windows_view(80),
+    "windows-check": lambda _: check_view(),
     "show-plan": lambda store: show_view(store, 100, 1),
     "show-billed": lambda store: show_view(store, 100, 2),
     "show-limited": lambda store: show_view(store, 100, 3),

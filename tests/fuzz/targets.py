@@ -14,6 +14,7 @@ from tests.fuzz.promises.encoding import encoding
 from tests.fuzz.promises.guard import guard
 from tests.fuzz.promises.paths import paths
 from tests.fuzz.promises.sse import sse
+from tests.fuzz.promises.windows import windows
 
 Target = Callable[[bytes], None]
 
@@ -24,4 +25,5 @@ TARGETS: dict[str, Target] = {
     "body": body,
     "encoding": encoding,
     "paths": paths,
+    "windows": windows,
 }

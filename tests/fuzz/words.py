@@ -44,4 +44,11 @@ WORDS: dict[str, list[bytes]] = {
         b"/v1/messages", b"/v1/messages/count_tokens", b"/v1/models", b"/v1/models/", b"/api/",
         b"/run/0192f0c1-aaaa", b"/health", b"/v1/",
     ],
+    "windows": [
+        b"\n", b":", b"-status", b"-utilization", b"-reset", b"-surpassed-threshold", b"status:", b"reset:", b"5h",
+        b"7d", b"representative-claim:", b"overage-", b"allowed", b"rejected", b"five_hour", b"seven_day_opus",
+        b"1900000000", b"0.42", b"1e-7", b"nan", b"inf", b"-1", b"9" * 40, b"2030-01-01T00:00:00Z", b"\xff", b"{", b"}",
+        b'"utilization":', b'"resets_at":', b'"limits":[', b'"kind":"spend"', b'"percent":', b'"scope":', b"1e400",
+        b"true", b"null", b'""',
+    ],
 }  # fmt: skip

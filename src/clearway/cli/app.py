@@ -24,7 +24,7 @@ _COMMANDS = {
     "demo": ("clearway.cli.demo", "Try everything with a simulated model and no account."),
     "log": ("clearway.cli.log", "List exchanges, or follow them as they happen."),
     "show": ("clearway.cli.show", "Show everything about one exchange."),
-    "usage": ("clearway.cli.usage", "Sum tokens and costs by day, model, key and more."),
+    "usage": ("clearway.cli.usage", "Sum tokens and costs by day, model, key and more; show and check windows."),
     "keys": ("clearway.cli.keys", "Make and manage the keys that clients show."),
     "env": ("clearway.cli.env", "Print what a client needs to be told."),
     "doctor": ("clearway.cli.doctor", "Check this installation and say what to do."),
@@ -88,7 +88,7 @@ app = typer.Typer(
     cls=CommandTable,
     help="A self-hosted gateway and inspector for Claude.",
     epilog="Exit codes: 0 done, 1 failed, 2 used wrongly, 3 configuration invalid, 4 unreachable, 5 refused, "
-    "130 interrupted.",
+    "6 a check found something, 130 interrupted.",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -8,6 +8,7 @@
 | 3    | the configuration is invalid             |
 | 4    | something cannot be reached              |
 | 5    | refused                                  |
+| 6    | a check found something (usage --check)  |
 | 130  | interrupted                              |
 | 141  | nobody reads the output any more (quiet) |
 
@@ -30,6 +31,7 @@ class Exit(enum.IntEnum):
     CONFIG = 3
     UNREACHABLE = 4
     REFUSED = 5
+    FOUND = 6
     INTERRUPTED = 130
     BROKEN_PIPE = 141
 

@@ -75,6 +75,18 @@ def span(duration_us: int | None) -> str:
     return f"{minutes}m{rest:02d}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02d}m"  # noqa: PLR2004  # minutes
 
 
+def lapse(duration_us: int) -> str:
+    """`12s`, `3m`, `2h05m`, `4d03h`: roughly how long, for what takes longer than an answer."""
+    seconds = duration_us // 1_000_000
+    if seconds < 60:  # noqa: PLR2004  # seconds
+        return f"{seconds}s"
+    minutes = seconds // 60
+    if minutes < 60:  # noqa: PLR2004  # minutes
+        return f"{minutes}m"
+    hours = minutes // 60
+    return f"{hours}h{minutes % 60:02d}m" if hours < 48 else f"{hours // 24}d{hours % 24:02d}h"  # noqa: PLR2004  # hours
+
+
 def moment(time_us: int | None, zone: tzinfo) -> str:
     """`2026-11-21 12:01:33`."""
     return _DASH if time_us is None else _local(time_us, zone).strftime("%Y-%m-%d %H:%M:%S")

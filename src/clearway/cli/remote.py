@@ -25,6 +25,9 @@ from clearway.ledger.protocol import (
     NotInLedger,
     UsageQuery,
     UsageRow,
+    WindowPoint,
+    WindowQuery,
+    WindowState,
 )
 from clearway.observe.protocol import Status, Update
 
@@ -109,6 +112,14 @@ class RemoteLedger:
     def exchange(self, ref: str) -> ExchangeDetail:
         """One exchange with its attempts. Raises NotInLedger."""
         return self._call("exchange", {"ref": ref}, ExchangeDetail)
+
+    def windows(self) -> list[WindowState]:
+        """The windows of every credential."""
+        return self._call("windows", {}, list[WindowState])
+
+    def window_history(self, query: WindowQuery) -> list[WindowPoint]:
+        """How windows were used."""
+        return self._call("window_history", {"query": query}, list[WindowPoint])
 
     def _call(self, method: str, arguments: Mapping[str, object], result: type[T]) -> T:
         status, body = _ask(self._path, "POST", f"/rpc/{method}", msgspec.json.encode(arguments))

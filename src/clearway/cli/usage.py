@@ -1,4 +1,4 @@
-"""`clearway usage`: sums of tokens and money."""
+"""`clearway usage`: sums of tokens and money, and windows beside them."""
 
 from typing import Annotated, get_args
 from zoneinfo import ZoneInfo
@@ -7,7 +7,7 @@ import msgspec
 import typer
 from rich.table import Table
 
-from clearway.cli import figures
+from clearway.cli import figures, window_check, windows
 from clearway.cli.access import open_ledger
 from clearway.cli.clean import clean
 from clearway.cli.failures import Exit, Failure
@@ -43,16 +43,44 @@ def usage(  # noqa: PLR0913  # one argument for each option
     model: Annotated[str | None, typer.Option(help="Only with this model.")] = None,
     session: Annotated[str | None, typer.Option(help="Only of this session.")] = None,
     run: Annotated[str | None, typer.Option(help="Only of this `clearway run`.")] = None,
+    only_windows: Annotated[bool, typer.Option("--windows", help="Only the windows of subscriptions.")] = False,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="Look at windows only; exit code 6 where one is rejected, over the threshold, or runs out before its "
+            "reset.",
+        ),
+    ] = False,
+    threshold: Annotated[
+        str | None, typer.Option(help=f"For --check: 80% or 0.8. Default {window_check.DEFAULT_THRESHOLD}.")
+    ] = None,
     json: AsJson = False,
 ) -> None:
-    """Sum tokens and costs.
+    """Sum tokens and costs, and show the windows of subscriptions beside them.
 
     CACHED was read from the cache, WRITTEN into it; HIT is the cached part of all prompts.
     COST is money really billed. ≈ LIST is what subscription or simulated traffic would
     have cost at list price, and is never part of COST.
+
+    Windows are read from answers that pass, never asked for: SEEN tells how old they are.
+    With --json the sums alone are printed; with --windows --json the windows.
     """
     config = load_config(context).config
     zone, now_us = ZoneInfo(config.usage.timezone), SystemClock().now_us()
+    narrowed = any((key, model, session, run, until))
+    if only_windows or check or threshold is not None:
+        _refuse_others(narrowed=narrowed or bool(by or since), lacks_check=threshold is not None and not check)
+        most = window_check.threshold_of(threshold or window_check.DEFAULT_THRESHOLD)
+        with open_ledger(config) as ledger:
+            states = ledger.windows()
+        if check:
+            window_check.check(states, most, now_us, json=json)
+        elif json:
+            print_json(states)
+        else:
+            windows.show(context, states, now_us, zone)
+        return
     query = UsageQuery(
         by=_groups(by or ["day"]),
         since_us=past(since, now_us=now_us, zone=zone, option="--since") if since else None,
@@ -65,9 +93,18 @@ def usage(  # noqa: PLR0913  # one argument for each option
     )
     with open_ledger(config) as ledger:
         rows = ledger.usage(query)
+        states = [] if json or narrowed else ledger.windows()
     if json:
         print_json(rows)
         return
+    _show(context, rows, query)
+    if states:
+        if rows:
+            typer.echo()
+        windows.show(context, states, now_us, zone)
+
+
+def _show(context: typer.Context, rows: list[UsageRow], query: UsageQuery) -> None:
     if not rows:
         note("no usage in this period")
         return
@@ -77,6 +114,13 @@ def usage(  # noqa: PLR0913  # one argument for each option
         note(line)
     if len(rows) >= query.limit:
         note(f"only the first {query.limit} groups are shown; narrow it with --since")
+
+
+def _refuse_others(*, narrowed: bool, lacks_check: bool) -> None:
+    if lacks_check:
+        raise Failure("--threshold belongs to --check", "write: clearway usage --check --threshold 80%", Exit.USAGE)
+    if narrowed:
+        raise Failure("--windows and --check look at all windows", "leave --by and the filters out", Exit.USAGE)
 
 
 def table_of(rows: list[UsageRow], by: tuple[UsageBy, ...], width: int) -> Table:

@@ -15,6 +15,7 @@ from clearway.gateway import labels
 from clearway.gateway.route import Target
 from clearway.ledger.protocol import Journal
 from clearway.limits.protocol import Reservation
+from clearway.observe.protocol import WindowWatch
 from clearway.wire.messages.errors import error_type
 from clearway.wire.messages.watch import NoWatch, Watch
 
@@ -58,6 +59,8 @@ class Books(msgspec.Struct, frozen=True):
     feed: Feed
     clock: Clock
     price: Pricing
+    windows: WindowWatch | None = None
+    """Hears what answers say of windows."""
 
 
 class Attempt:

@@ -42,16 +42,25 @@ class Relay:
     Args:
         heartbeat_s: Silence in a stream after which a `ping` is sent.
         told: Further fields of the answer: what we tell of our own limits.
+        watch: Reads the answer as it comes, coded or not, where it is none that is metered.
     """
 
-    def __init__(
-        self, exchange: Exchange, attempt: Attempt, sink: Sink, *, heartbeat_s: float, told: Headers = ()
+    def __init__(  # what an answer needs on its way
+        self,
+        exchange: Exchange,
+        attempt: Attempt,
+        sink: Sink,
+        *,
+        heartbeat_s: float,
+        told: Headers = (),
+        watch: Watch | None = None,
     ) -> None:
         self._exchange = exchange
         self._attempt = attempt
         self._sink = sink
         self._heartbeat_s = heartbeat_s
         self._told = told
+        self._given = watch
         self._inflater: Inflater | None = None
         self._beat: _Heartbeat | None = None
         self._head: tuple[int, Headers] | None = None
@@ -98,6 +107,9 @@ class Relay:
         return UpstreamRefusedUs(f"the upstream {name} refused the gateway's own credential ({status})", hint=hint)
 
     def _set_watch(self, fields: dict[bytes, bytes]) -> None:
+        if self._given is not None:
+            self._attempt.watch = self._given
+            return
         watch = watch_for(self._exchange.admission.endpoint, fields.get(b"content-type"))
         coding = fields.get(b"content-encoding", b"identity").strip().lower()
         if coding in (b"gzip", b"deflate"):

@@ -22,8 +22,10 @@ from clearway.gateway.cooling import Cooling
 from clearway.gateway.estimate import estimate_of
 from clearway.gateway.headers import by_name, outbound, request_id
 from clearway.gateway.held import Held
+from clearway.gateway.quota import quota_watch
 from clearway.gateway.relay import Relay, outcome_of, watch_for
 from clearway.gateway.route import OWN_ENDPOINTS, Target
+from clearway.gateway.windows import look
 from clearway.limits.held import NOTHING
 from clearway.limits.protocol import Limiter, Reservation
 from clearway.upstreams.protocol import Reply, Request
@@ -120,17 +122,20 @@ class Sender:
         request = _request(walk, target)
         billing = billing_of(walk.caller, target)
         attempt = walk.exchange.begin(target, billing, self._reserve(walk, target, billing))
-        cooling = self._cooling
+        cooling, windows = self._cooling, walk.exchange.books.windows
         probes = cooling.probe(target) if cooling.marks else None
         try:
             async with target.upstream.open(request) as reply:
+                if windows is not None:
+                    look(windows, walk, target, reply.headers)
                 answer = await self._refused(attempt, reply, course) if reply.status >= _REFUSED else reply
                 if answer is None:
                     return False
                 if cooling.marks and reply.status < _REFUSED:
                     cooling.answered(attempt, whole=False)
-                told = self._told(walk, target)
-                await Relay(walk.exchange, attempt, walk.sink, heartbeat_s=self._heartbeat_s, told=told).run(answer)
+                told, watch = self._told(walk, target), quota_watch(windows, walk, target, reply)
+                relay = Relay(walk.exchange, attempt, walk.sink, heartbeat_s=self._heartbeat_s, told=told, watch=watch)
+                await relay.run(answer)
                 if reply.status < _REFUSED and (cooling.marks or attempt.watch.error_type is not None):
                     cooling.answered(attempt, whole=True)
         except GatewayError as error:

@@ -4,7 +4,7 @@ Owns when each is due. A duty that fails is logged and tried again when it is ne
 due. Runs on the writer's thread. Used by ledger/writer and ledger/committer.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -24,6 +24,9 @@ _KEYS_S = 1.0
 """A key that was changed by another process counts within a second or two."""
 _SWEEP_S = 30.0
 
+Duty = tuple[float, Callable[[], None]]
+"""How often something is due, in seconds, and what: it may raise LedgerError."""
+
 
 class Duties:
     """Of one instance.
@@ -33,13 +36,16 @@ class Duties:
         instance: This process.
         clock: The time.
         keys: The cache to keep fresh; None where there is none.
+        more: Other rooms' duties.
     """
 
-    def __init__(self, database: Database, instance: Instance, clock: Clock, keys: KeyCache | None) -> None:
+    def __init__(  # one argument for each duty
+        self, database: Database, instance: Instance, clock: Clock, keys: KeyCache | None, more: Sequence[Duty] = ()
+    ) -> None:
         self._database = database
         self._instance = instance
         self._clock = clock
-        self._due: list[tuple[float, Callable[[], None]]] = [(instances.RENEW_S, self._renew)]
+        self._due: list[Duty] = [(instances.RENEW_S, self._renew), *more]
         if keys is not None:
             self._due.append((_KEYS_S, keys.refresh))
         if database.is_shared:

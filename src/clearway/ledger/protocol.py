@@ -241,6 +241,77 @@ class ExchangeDetail(msgspec.Struct, frozen=True, kw_only=True):
     attempts: tuple[AttemptRow, ...]
 
 
+class WindowState(msgspec.Struct, frozen=True, kw_only=True):
+    """One window of one credential: a subscription's rolling limit, as it was last seen
+    in an answer that passed. Nothing is asked for it, so it is as old as it says.
+    """
+
+    credential_id: str
+    """A keyed hash of the credential; never the credential, and nothing leads back."""
+    credential_label: str
+    """For people: the credential's kind and the beginning of its id, `login 3f9a2c41`."""
+    upstream: str
+    """Who told of it last."""
+    window: str
+    """`5h`, `7d`, `7d_opus`, `overage` and so on, as the provider's header fields spell it."""
+    status: str | None = None
+    """`allowed`, `allowed_warning`, `rejected`; an open list. Null: not told, or reset since."""
+    utilization: float | None = None
+    """Used fraction, 0 to 1 and sometimes more. Null: not told, or reset since it was seen."""
+    last_utilization: float | None = None
+    """The last one that was seen, also where the window has been reset since."""
+    surpassed_threshold: float | None = None
+    """The highest threshold of its own that the provider says is passed."""
+    resets_us: int | None = None
+    """When it begins anew, with nothing used."""
+    seen_us: int
+    """When it was told last."""
+    age_us: int
+    """How long ago that was."""
+    is_over: bool = False
+    """Its reset has passed since it was seen: what is used now is not known."""
+    rate_per_hour: float | None = None
+    """The fraction used in an hour, lately. Null: too little was seen."""
+    runs_out_us: int | None = None
+    """When nothing is left, if it goes on like this. Null: not before its reset, or it cannot be told."""
+    decides: bool = False
+    """Of the credential's windows this one decides: of several that reject the one that does
+    so longest, otherwise the one that the provider names, otherwise the fullest.
+    """
+    notes: dict[str, str] = {}
+    """What else was said of it, by the rest of the field's name: `disabled-reason`."""
+
+
+class WindowQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which part of the windows' history to read, oldest first."""
+
+    credential_id: str | None = None
+    window: str | None = None
+    since_us: int | None = None
+    """Inclusive, by time of being seen."""
+    until_us: int | None = None
+    """Exclusive."""
+    limit: int = 1000
+    """The newest so many."""
+
+
+class WindowPoint(msgspec.Struct, frozen=True, kw_only=True):
+    """A piece of a window's history: what was seen from `first_us` to `seen_us`."""
+
+    credential_id: str
+    credential_label: str
+    upstream: str
+    window: str
+    first_us: int
+    seen_us: int
+    status: str | None = None
+    began: float | None = None
+    """Used fraction at its beginning."""
+    utilization: float | None = None
+    """At its end; a straight line leads there."""
+    resets_us: int | None = None
+
+
 class LedgerError(Exception):
     """A request to the ledger that cannot be met; the text is for a person."""
 
@@ -290,4 +361,14 @@ class Ledger(Protocol):
 
     def exchange(self, ref: str) -> ExchangeDetail:
         """One exchange with its attempts. Raises NotInLedger."""
+        ...
+
+    def windows(self) -> list[WindowState]:
+        """The windows of every credential, as they were last seen; a gateway writes
+        what it sees within a second or two.
+        """
+        ...
+
+    def window_history(self, query: WindowQuery) -> list[WindowPoint]:
+        """How windows were used, oldest first; kept for 90 days."""
         ...

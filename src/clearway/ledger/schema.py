@@ -11,6 +11,8 @@ How each table grows:
 - `keys`: one row per key ever made; a revoked one stays, exchanges refer to it.
 - `key_secrets`: one row per live secret; rotation deletes those that are over.
 - `instances`: one row per start of a gateway.
+- `windows`: one row per change of a window's use, 32 in a fifth of its length at most;
+  pruned after 90 days, and over 100,000 rows.
 
 No foreign key leads from exchanges and attempts to other tables: a record that
 points nowhere must never make a whole batch fail. A change here needs a revision
@@ -172,6 +174,28 @@ instances = Table(
     Column("seen_us", BigInteger, nullable=False),
     Column("expires_us", BigInteger, nullable=False),
 )
+
+# Runs of `ledger/window_states.py: WindowRun`.
+windows = Table(
+    "windows",
+    metadata,
+    Column("credential_id", ID, primary_key=True),
+    Column("window", ID, primary_key=True),
+    Column("first_us", BigInteger, primary_key=True, autoincrement=False),
+    Column("seen_us", BigInteger, nullable=False),
+    Column("upstream", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("account", Text),
+    Column("status", Text),
+    Column("began_ppm", BigInteger),
+    Column("used_ppm", BigInteger),
+    Column("threshold_ppm", BigInteger),
+    Column("resets_us", BigInteger),
+    Column("is_claim", Boolean, nullable=False),
+    # A JSON object: read whole, never searched.
+    Column("notes", Text),
+)
+Index("windows_seen", windows.c.seen_us)
 
 
 def whole(dialect: str) -> MetaData:

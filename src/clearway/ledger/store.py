@@ -5,7 +5,7 @@ Owns the way from a question to a transaction, and from a driver's error to a
 may be called from any thread. Used by compose, server/control and the commands.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -17,11 +17,23 @@ from sqlalchemy.exc import SQLAlchemyError
 from clearway.core.clock import Clock
 from clearway.core.ids import IdMaker
 from clearway.keys.model import Key, KeyChange, KeySecret, KeySpec, NewKey
-from clearway.ledger import key_records, listing, spending, sums
+from clearway.ledger import key_records, listing, spending, sums, window_records
 from clearway.ledger.database import Database, unusable
 from clearway.ledger.migrate import bring_up_to_date
-from clearway.ledger.protocol import ExchangeDetail, ExchangeQuery, ExchangeRow, LedgerError, UsageQuery, UsageRow
+from clearway.ledger.protocol import (
+    ExchangeDetail,
+    ExchangeQuery,
+    ExchangeRow,
+    LedgerError,
+    UsageQuery,
+    UsageRow,
+    WindowPoint,
+    WindowQuery,
+    WindowState,
+)
 from clearway.ledger.spending import Spent
+from clearway.ledger.window_states import Key as WindowKey
+from clearway.ledger.window_states import WindowRun, states_of
 
 log = structlog.get_logger()
 
@@ -122,6 +134,31 @@ class Store:
         with self._reading() as connection:
             return listing.detail(connection, ref)
 
+    def windows(self) -> list[WindowState]:
+        """The windows of every credential, as they were last seen. Raises LedgerError."""
+        now_us = self._clock.now_us()
+        return states_of(self.recent_windows(now_us), now_us)
+
+    def window_history(self, query: WindowQuery) -> list[WindowPoint]:
+        """How windows were used, oldest first. Raises LedgerError."""
+        with self._reading() as connection:
+            return window_records.history(connection, query)
+
+    def recent_windows(self, now_us: int) -> dict[WindowKey, list[WindowRun]]:
+        """Of each window the last run, and those of the last day. Raises LedgerError."""
+        with self._reading() as connection:
+            return window_records.recent(connection, now_us)
+
+    def keep_windows(self, runs: Iterable[WindowRun]) -> None:
+        """Write runs, new ones and such as were drawn out. Raises LedgerError."""
+        with self._writing() as connection:
+            window_records.keep(connection, runs)
+
+    def prune_windows(self) -> int:
+        """Forget what is over the bounds of the history; how many rows. Raises LedgerError."""
+        with self._writing() as connection:
+            return window_records.prune(connection, self._clock.now_us())
+
     def key_secrets(self) -> tuple[int, list[tuple[Key, KeySecret]]]:
         """The revision of the keys, and every secret worth knowing. Raises LedgerError."""
         with self._reading() as connection:
@@ -148,12 +185,17 @@ class Store:
             raise unusable(error) from error
 
     @contextmanager
-    def _changing_keys(self) -> Iterator[Connection]:
+    def _writing(self) -> Iterator[Connection]:
         try:
             with self.database.writing() as connection:
                 yield connection
         except SQLAlchemyError as error:
             raise unusable(error) from error
+
+    @contextmanager
+    def _changing_keys(self) -> Iterator[Connection]:
+        with self._writing() as connection:
+            yield connection
         for watcher in self._watchers:
             try:
                 watcher()

@@ -13,6 +13,7 @@ import asyncio
 import heapq
 import itertools
 import threading
+from collections.abc import Sequence
 from typing import Self
 
 import structlog
@@ -22,7 +23,7 @@ from clearway.core.errors import LedgerUnavailable, Overloaded
 from clearway.core.exchange import Admission, AttemptEnd, AttemptStart, Progress, Settlement
 from clearway.ledger.backlog import Backlog, Batch
 from clearway.ledger.committer import Committer
-from clearway.ledger.duties import Duties
+from clearway.ledger.duties import Duties, Duty
 from clearway.ledger.fold import Fold
 from clearway.ledger.instances import Instance
 from clearway.ledger.keyring import KeyCache
@@ -50,14 +51,22 @@ class Writer:
         instance: This process.
         clock: The time.
         keys: A cache to keep fresh where other processes change keys.
+        duties: What else the thread does now and then.
         capacity: Exchanges with unwritten records at one moment.
     """
 
     def __init__(
-        self, store: Store, instance: Instance, *, clock: Clock, keys: KeyCache | None = None, capacity: int = 10_000
+        self,
+        store: Store,
+        instance: Instance,
+        *,
+        clock: Clock,
+        keys: KeyCache | None = None,
+        duties: Sequence[Duty] = (),
+        capacity: int = 10_000,
     ) -> None:
         self._backlog = Backlog()
-        self._duties = Duties(store.database, instance, clock, keys)
+        self._duties = Duties(store.database, instance, clock, keys, duties)
         self._committer = Committer(store.database, self._backlog, self._duties, self._written_on_thread)
         self._capacity = capacity
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -1,4 +1,5 @@
-"""One message of the live feed, as it goes to everybody who watches.
+"""What is observed: one message of the live feed as it goes to everybody who watches, and
+who hears of windows.
 
 Each line of `GET /feed` on the control socket is one `Update` as JSON; an empty
 line is a heartbeat. Written by the gateway, read by `clearway log --follow`.
@@ -9,6 +10,8 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from clearway.core.fields import Fields
+from clearway.core.window import Reading
 from clearway.ledger.protocol import ExchangeRow
 
 What = Literal["admitted", "first_token", "settled"]
@@ -83,4 +86,29 @@ class Subscriptions(Protocol):
 
     def subscribe(self) -> AbstractContextManager[Subscription]:
         """Watch from now on, until the context is left."""
+        ...
+
+
+class WindowWatch(Protocol):
+    """Remembers what answers say; returns at once."""
+
+    def saw(self, upstream: str, credential: bytes | None, fields: Fields) -> None:
+        """The head of an answer came, and it names windows.
+
+        Args:
+            upstream: Who answered.
+            credential: Of the client; None where the gateway paid with its own.
+            fields: Of the head.
+        """
+        ...
+
+    def heard(self, upstream: str, credential: bytes | None, account: bytes | None, readings: list[Reading]) -> None:
+        """An answer told of windows in its body.
+
+        Args:
+            upstream: Who answered.
+            credential: As with `saw`.
+            account: What the upstream calls the account, where it said so.
+            readings: What was told.
+        """
         ...

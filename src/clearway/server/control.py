@@ -31,6 +31,8 @@ METHODS = (
     "usage",
     "exchanges",
     "exchange",
+    "windows",
+    "window_history",
 )
 _MAX_ARGUMENTS = 1_000_000
 
