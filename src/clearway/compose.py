@@ -20,7 +20,7 @@ from clearway.config.model import Config
 from clearway.config.problems import ConfigError, Problem
 from clearway.config.secrets import resolve
 from clearway.core.clock import Clock, SystemClock
-from clearway.core.exchange import Admission, Settlement
+from clearway.core.exchange import Admission, AttemptEnd, AttemptStart, Settlement
 from clearway.core.ids import IdMaker
 from clearway.core.secret import Secret
 from clearway.core.usage import Billing, Cost, Usage
@@ -34,10 +34,14 @@ from clearway.ledger.lock import DataDirLock, OwnerInfo
 from clearway.ledger.protocol import Ledger
 from clearway.ledger.store import Store
 from clearway.ledger.writer import Writer
+from clearway.limits.protocol import Limiter
 from clearway.limits.unlimited import Unlimited
 from clearway.observe.feed import LiveFeed
 from clearway.observe.logging import ExchangeLog
+from clearway.observe.page import Page
 from clearway.observe.protocol import Cooling, Status
+from clearway.observe.reading import Reading
+from clearway.observe.tally import Tally
 from clearway.pricing.cost import cost
 from clearway.pricing.prices import PriceFileError, PriceList
 from clearway.server.app import App, Asgi
@@ -54,6 +58,7 @@ from clearway.server.listen import (
     url_of,
 )
 from clearway.server.load import Load
+from clearway.server.metrics import MetricsDoor
 from clearway.server.serving import Serving
 from clearway.upstreams.registry import Managed, Parts, build
 
@@ -90,6 +95,10 @@ class _Feeds:
     def first_token(self, exchange_id: str) -> None:
         for feed in self._feeds:
             feed.first_token(exchange_id)
+
+    def tried(self, start: AttemptStart, end: AttemptEnd) -> None:
+        for feed in self._feeds:
+            feed.tried(start, end)
 
     def settled(self, settlement: Settlement) -> None:
         for feed in self._feeds:
@@ -139,24 +148,42 @@ async def gateway(config: Config, environ: Mapping[str, str], *, show_first_key:
         if writer.swept:
             log.warning("exchanges_swept", exchanges=writer.swept, outcome="interrupted")
         feed = LiveFeed()
+        tally = Tally((*config.models.aliases, *config.models.aliases.values()))
+        feeds = _Feeds(feed, ExchangeLog(), tally)
+        limiter = Unlimited()
         walker = Gateway(
             Settings(
                 instance_id=instance_id,
-                key_required=not is_loopback(config.server.host) or config.server.behind_proxy,
+                key_required=_key_required(config),
                 max_body=config.server.max_body,
                 heartbeat_s=config.server.heartbeat_s,
                 retries=config.retries,
             ),
             router=Router(upstreams, config.models.aliases),
             ring=keys,
-            books=Books(journal=writer, feed=_Feeds(feed, ExchangeLog()), clock=clock, price=_pricing(config)),
-            limiter=Unlimited(),
+            books=Books(journal=writer, feed=feeds, clock=clock, price=_pricing(config)),
+            limiter=limiter,
             ids=ids,
         )
-        back = _Back(walker=walker, writer=writer, store=store, feed=feed, info=info, max_connections=max_connections)
+        back = _Back(
+            walker=walker,
+            writer=writer,
+            store=store,
+            keys=keys,
+            clock=clock,
+            limiter=limiter,
+            feed=feed,
+            tally=tally,
+            info=info,
+            max_connections=max_connections,
+        )
         running = _door(config, back, [tcp, control], url, first_key)
         lock.publish(msgspec.structs.replace(info, url=url, socket=str(path)))
         yield running
+
+
+def _key_required(config: Config) -> bool:
+    return not is_loopback(config.server.host) or config.server.behind_proxy
 
 
 async def _upstreams(
@@ -218,7 +245,11 @@ class _Back(msgspec.Struct, frozen=True, kw_only=True):
     walker: Gateway
     writer: Writer
     store: Store
+    keys: KeyCache
+    clock: Clock
+    limiter: Limiter
     feed: LiveFeed
+    tally: Tally
     info: OwnerInfo
     max_connections: int
 
@@ -239,12 +270,7 @@ def _door(config: Config, back: _Back, sockets: list[socket.socket], url: str, f
             upstreams=upstreams,
             healthy=writer.healthy,
             open_exchanges=feed.open_exchanges,
-            cooling=tuple(
-                Cooling(
-                    upstream=mark.upstream, model=mark.model, why=mark.why, left_s=round(left_s, 3), told=mark.is_told
-                )
-                for mark, left_s in back.walker.health.cooling()
-            ),
+            cooling=_cooling(back),
         )
 
     def control() -> Asgi:
@@ -260,14 +286,13 @@ def _door(config: Config, back: _Back, sockets: list[socket.socket], url: str, f
     )
     hosts = Hosts(config.server.host, config.server.hosts)
     load = Load(back.walker, max_in_flight=config.server.max_in_flight, max_memory=config.server.max_memory)
-    app = App(
-        load,
-        hosts,
-        room,
-        Late(control),
-        lambda: writer.healthy and serving.is_accepting and not load.is_over,
-        config.server.cors_origins,
-    )
+
+    def is_ready() -> bool:
+        return writer.healthy and serving.is_accepting and not load.is_over
+
+    page = Page(back.tally, lambda: _reading(back, room, load, is_ready=is_ready()))
+    metrics = MetricsDoor(page.text, back.keys, back.clock, key_required=_key_required(config))
+    app = App(load, hosts, room, Late(control), metrics, is_ready, config.server.cors_origins)
     serving = Serving(app, sockets, drain_s=config.server.drain_s, max_connections=back.max_connections)
     return Running(
         url=url,
@@ -278,4 +303,36 @@ def _door(config: Config, back: _Back, sockets: list[socket.socket], url: str, f
         feed=feed,
         holders=holders,
         first_key=first_key,
+    )
+
+
+def _cooling(back: _Back) -> tuple[Cooling, ...]:
+    return tuple(
+        Cooling(upstream=mark.upstream, model=mark.model, why=mark.why, left_s=round(left_s, 3), told=mark.is_told)
+        for mark, left_s in back.walker.health.cooling()
+    )
+
+
+def _reading(back: _Back, room: BodyRoom, load: Load, *, is_ready: bool) -> Reading:
+    """The states for the metrics; on the event loop."""
+    writer, feed, walker = back.writer, back.feed, back.walker
+    turned_away = dict(walker.turned_away)
+    turned_away["overloaded"] = turned_away.get("overloaded", 0) + load.turned_away
+    return Reading(
+        is_ready=is_ready,
+        in_flight=load.in_flight,
+        body_bytes=room.buffered,
+        bodies_reading=room.reading,
+        ledger_waiting=writer.waiting,
+        ledger_batches=writer.batches,
+        ledger_healthy=writer.healthy,
+        ledger_refused=writer.refused,
+        ledger_swept=writer.swept,
+        watchers=feed.watchers,
+        dropped=feed.dropped,
+        otel_dropped=0,
+        turned_away=turned_away,
+        cool_downs={(upstream, why): count for (upstream, why), count in walker.health.begun.items()},
+        cooling=_cooling(back),
+        budgets=back.limiter.budgets(),
     )

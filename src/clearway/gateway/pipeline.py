@@ -61,6 +61,8 @@ class Gateway:
         self._ring = ring
         self._books = books
         self._ids = ids
+        self.turned_away: dict[str, int] = {}
+        """Requests that were refused and are no exchanges, by the code of the error."""
         self.health = Health(books.clock, settings.retries.longest_cool_down_s)
         cooling = Cooling(self.health, books.clock)
         self._sender = Sender(limiter, settings.heartbeat_s, cooling, settings.retries)
@@ -118,10 +120,11 @@ class Gateway:
         else:
             await self._sender.send(walk, targets)
 
-    @staticmethod
-    def _refuse(exchange: Exchange | None, error: GatewayError, exchange_id: str, sink: Sink) -> None:
+    def _refuse(self, exchange: Exchange | None, error: GatewayError, exchange_id: str, sink: Sink) -> None:
         if exchange is not None:
             exchange.settle(outcome_of(error), error, status=None if sink.started else error.status)
+        else:
+            self.turned_away[error.code] = self.turned_away.get(error.code, 0) + 1
         if isinstance(error, NotAuthenticated):
             log.info("not_authenticated", reason=error.code, exchange_id=exchange_id)
         if not sink.started:
