@@ -38,6 +38,7 @@ from clearway.limits.protocol import Limiter
 from clearway.limits.unlimited import Unlimited
 from clearway.observe.feed import LiveFeed
 from clearway.observe.logging import ExchangeLog
+from clearway.observe.otel.feed import OtelFeed, is_installed
 from clearway.observe.page import Page
 from clearway.observe.protocol import Cooling, Status
 from clearway.observe.reading import Reading
@@ -149,7 +150,8 @@ async def gateway(config: Config, environ: Mapping[str, str], *, show_first_key:
             log.warning("exchanges_swept", exchanges=writer.swept, outcome="interrupted")
         feed = LiveFeed()
         tally = Tally((*config.models.aliases, *config.models.aliases.values()))
-        feeds = _Feeds(feed, ExchangeLog(), tally)
+        otel = await _otel(config, instance_id, stack)
+        feeds = _Feeds(feed, ExchangeLog(), tally, *([otel] if otel else []))
         limiter = Unlimited()
         walker = Gateway(
             Settings(
@@ -174,6 +176,7 @@ async def gateway(config: Config, environ: Mapping[str, str], *, show_first_key:
             limiter=limiter,
             feed=feed,
             tally=tally,
+            otel=otel,
             info=info,
             max_connections=max_connections,
         )
@@ -218,6 +221,15 @@ def _credential(place: int, config: Config, environ: Mapping[str, str]) -> Calla
     return fetch
 
 
+async def _otel(config: Config, instance_id: str, stack: contextlib.AsyncExitStack) -> OtelFeed | None:
+    if not config.otel.endpoint:
+        return None
+    if not is_installed():
+        hint = "install it with: pip install 'clearway[otel]'"
+        raise ConfigError(Problem("otel", "otel.endpoint", "needs OpenTelemetry, which is not installed", hint))
+    return await stack.enter_async_context(OtelFeed(config.otel, instance_id))
+
+
 def _pricing(config: Config) -> Pricing:
     prices = PriceList.shipped()
     if config.usage.prices:
@@ -250,6 +262,7 @@ class _Back(msgspec.Struct, frozen=True, kw_only=True):
     limiter: Limiter
     feed: LiveFeed
     tally: Tally
+    otel: OtelFeed | None
     info: OwnerInfo
     max_connections: int
 
@@ -330,7 +343,7 @@ def _reading(back: _Back, room: BodyRoom, load: Load, *, is_ready: bool) -> Read
         ledger_swept=writer.swept,
         watchers=feed.watchers,
         dropped=feed.dropped,
-        otel_dropped=0,
+        otel_dropped=back.otel.dropped if back.otel else 0,
         turned_away=turned_away,
         cool_downs={(upstream, why): count for (upstream, why), count in walker.health.begun.items()},
         cooling=_cooling(back),
