@@ -4,7 +4,7 @@ Used by tests/observe/test_otel.
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -134,8 +134,8 @@ def _took(span: Span) -> Took:
     )
 
 
-def _values(pairs: "Iterator[KeyValue] | object") -> dict[str, Value]:
-    return {pair.key: _value(pair.value) for pair in pairs}  # type: ignore[attr-defined]  # a repeated field
+def _values(pairs: Iterable[KeyValue]) -> dict[str, Value]:
+    return {pair.key: _value(pair.value) for pair in pairs}
 
 
 def _value(value: AnyValue) -> Value:
