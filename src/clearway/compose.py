@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -41,7 +41,7 @@ from clearway.observe.logging import ExchangeLog
 from clearway.observe.otel.feed import OtelFeed, is_installed
 from clearway.observe.page import Page
 from clearway.observe.protocol import Cooling, Status
-from clearway.observe.reading import Reading
+from clearway.observe.reading import Reading, WindowLevel
 from clearway.observe.tally import Tally
 from clearway.pricing.cost import cost
 from clearway.pricing.prices import PriceFileError, PriceList
@@ -149,8 +149,10 @@ async def gateway(config: Config, environ: Mapping[str, str], *, show_first_key:
         if writer.swept:
             log.warning("exchanges_swept", exchanges=writer.swept, outcome="interrupted")
         feed = LiveFeed()
-        tally = Tally((*config.models.aliases, *config.models.aliases.values()))
-        otel = await _otel(config, instance_id, stack)
+        prices = _prices(config)
+        models = (*config.models.aliases, *config.models.aliases.values(), *prices.names)
+        tally = Tally(models)
+        otel = await _otel(config, instance_id, models, stack)
         feeds = _Feeds(feed, ExchangeLog(), tally, *([otel] if otel else []))
         limiter = Unlimited()
         walker = Gateway(
@@ -163,7 +165,7 @@ async def gateway(config: Config, environ: Mapping[str, str], *, show_first_key:
             ),
             router=Router(upstreams, config.models.aliases),
             ring=keys,
-            books=Books(journal=writer, feed=feeds, clock=clock, price=_pricing(config)),
+            books=Books(journal=writer, feed=feeds, clock=clock, price=_pricing(prices)),
             limiter=limiter,
             ids=ids,
         )
@@ -221,16 +223,18 @@ def _credential(place: int, config: Config, environ: Mapping[str, str]) -> Calla
     return fetch
 
 
-async def _otel(config: Config, instance_id: str, stack: contextlib.AsyncExitStack) -> OtelFeed | None:
+async def _otel(
+    config: Config, instance_id: str, models: Sequence[str], stack: contextlib.AsyncExitStack
+) -> OtelFeed | None:
     if not config.otel.endpoint:
         return None
     if not is_installed():
         hint = "install it with: pip install 'clearway[otel]'"
         raise ConfigError(Problem("otel", "otel.endpoint", "needs OpenTelemetry, which is not installed", hint))
-    return await stack.enter_async_context(OtelFeed(config.otel, instance_id))
+    return await stack.enter_async_context(OtelFeed(config.otel, instance_id, models))
 
 
-def _pricing(config: Config) -> Pricing:
+def _prices(config: Config) -> PriceList:
     prices = PriceList.shipped()
     if config.usage.prices:
         try:
@@ -238,6 +242,10 @@ def _pricing(config: Config) -> Pricing:
         except PriceFileError as error:
             raise ConfigError(Problem(config.usage.prices, "usage.prices", str(error))) from error
 
+    return prices
+
+
+def _pricing(prices: PriceList) -> Pricing:
     def price(usage: Usage, model: str | None, *, at_us: int, billing: Billing) -> Cost:
         return cost(usage, model, at_us=at_us, billing=billing, prices=prices)
 
@@ -265,6 +273,8 @@ class _Back(msgspec.Struct, frozen=True, kw_only=True):
     otel: OtelFeed | None
     info: OwnerInfo
     max_connections: int
+    windows: Callable[[], Sequence[WindowLevel]] = tuple
+    """What is known of subscriptions' windows."""
 
 
 def _door(config: Config, back: _Back, sockets: list[socket.socket], url: str, first_key: str | None) -> Running:
@@ -348,4 +358,5 @@ def _reading(back: _Back, room: BodyRoom, load: Load, *, is_ready: bool) -> Read
         cool_downs={(upstream, why): count for (upstream, why), count in walker.health.begun.items()},
         cooling=_cooling(back),
         budgets=back.limiter.budgets(),
+        windows=back.windows(),
     )

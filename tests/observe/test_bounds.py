@@ -46,8 +46,14 @@ def records(number: int, *, asked: str, answered: str | None, **words: str) -> t
         response_model=answered,
         first_token_us=300_000,
         total_us=2_000_000,
-        usage=Usage(input_tokens=5, cache_read_tokens=3, output_tokens=7) if answered else None,
-        cost=Cost(nano=1234, price_version="1", billing="billed") if answered else None,
+        usage=Usage(
+            input_tokens=5, cache_read_tokens=3, output_tokens=7, web_search_requests=int(words.get("tools", "0"))
+        )
+        if answered
+        else None,
+        cost=Cost(nano=1234, price_version="1", billing="plan" if "billing" in words else "billed")
+        if answered
+        else None,
     )
     admission = Admission(
         id=exchange_id,
@@ -114,7 +120,7 @@ def test_a_model_that_answers_at_last_has_its_own_label_from_then_on() -> None:
 
 
 def test_a_configured_model_has_its_own_label_at_once() -> None:
-    """Aliases and what they stand for are the owner's words."""
+    """Aliases, what they stand for, and the names of the price list are the owner's words."""
     tally = Tally(["swift"])
     drive(tally, asked="swift", answered=None)
 

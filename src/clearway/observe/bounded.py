@@ -4,8 +4,10 @@ Each series of a metric is memory here and in whoever collects it, for good. So 
 label has a fixed number of values; whatever comes past it is told as `other`. Pure.
 Used by observe/tally and observe/otel.
 
-Growth: `most` values of `_LONGEST` characters each.
+Growth: `most` values of `_LONGEST` characters each, and those that are listed.
 """
+
+from collections.abc import Iterable
 
 OTHER = "other"
 """Stands for every value that has no label of its own."""
@@ -18,14 +20,15 @@ class Bounded:
     """The values of one label.
 
     Args:
-        most: Different values that are told apart.
+        most: Different values that are told apart, besides those that are listed.
+        listed: Values that the owner's configuration knows.
     """
 
     __slots__ = ("_known", "_most")
 
-    def __init__(self, most: int) -> None:
-        self._known: set[str] = set()
-        self._most = most
+    def __init__(self, most: int, listed: Iterable[str] = ()) -> None:
+        self._known = {value for value in listed if len(value) <= _LONGEST}
+        self._most = len(self._known) + most
 
     def __len__(self) -> int:
         """How many have a label of their own."""

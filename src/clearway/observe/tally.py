@@ -72,7 +72,7 @@ class Tally:
     """Implements `gateway.bookkeeping.Feed`.
 
     Args:
-        models: Names that the configuration knows: these get a label before any has answered.
+        models: Names that the owner's configuration and price list know: these have a label before any has answered.
     """
 
     def __init__(self, models: Iterable[str] = ()) -> None:
@@ -94,15 +94,13 @@ class Tally:
         """By endpoint, upstream, error."""
         self.attempts = Series(Count)
         """By upstream, outcome, status."""
-        self._models = Bounded(_MODELS)
+        self._models = Bounded(_MODELS, models)
         self._keys = Bounded(_KEYS)
         self._errors = Bounded(_ERRORS)
         self._statuses = Bounded(_STATUSES)
         self._upstreams = Bounded(_UPSTREAMS)
         self._paths: dict[tuple[object, ...], _Cells] = {}
         self._tries: dict[tuple[object, ...], Count] = {}
-        for name in models:
-            self._models.learn(name)
 
     def model(self, name: str | None) -> str:
         """The label of a model that anybody may have invented."""
@@ -166,7 +164,7 @@ class Tally:
 
     def _learn(self, admission: Admission, settlement: Settlement) -> _Cells:
         measure = settlement.measure
-        # A name gets a label when an upstream has answered by it: whatever else clients ask for, they may invent.
+        # A name that is not listed gets a label when an upstream answers by it: what clients ask for, they may invent.
         known = len(self._models)
         model = self._models.learn(measure.response_model) or self._models.find(admission.request_model)
         if len(self._models) > known:

@@ -11,6 +11,7 @@ import asyncio
 import importlib.util
 import threading
 from collections import deque
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self
 
 import structlog
@@ -49,11 +50,13 @@ class OtelFeed:
     Args:
         settings: Where to send what.
         instance_id: This process.
+        models: As in `Tally`.
     """
 
-    def __init__(self, settings: Otel, instance_id: str) -> None:
+    def __init__(self, settings: Otel, instance_id: str, models: Iterable[str] = ()) -> None:
         self._settings = settings
         self._instance_id = instance_id
+        self._models = tuple(models)
         self._open: dict[str, tuple[Admission, list[Tried]]] = {}
         self._waiting: deque[Told] = deque()
         self._stopping = threading.Event()
@@ -102,7 +105,7 @@ class OtelFeed:
             # Takes half a second, and nobody waits for it.
             from clearway.observe.otel.sender import Sender  # noqa: PLC0415
 
-            self._sender = sender = Sender(self._settings, self._instance_id)
+            self._sender = sender = Sender(self._settings, self._instance_id, self._models)
             while not self._stopping.wait(_EVERY_S):
                 self._send(sender)
             self._send(sender)

@@ -4,6 +4,8 @@ Owns their labels and bounds: models that nobody has answered by are `other`, as
 observe/tally. Used by observe/otel/sender, in its thread.
 """
 
+from collections.abc import Iterable
+
 from opentelemetry.metrics import Histogram, Meter
 
 from clearway.observe.bounded import Bounded
@@ -25,11 +27,12 @@ class Instruments:
     Args:
         meter: Makes the instruments.
         words: The spelling.
+        models: As in `Tally`.
     """
 
-    def __init__(self, meter: Meter, words: Names) -> None:
+    def __init__(self, meter: Meter, words: Names, models: Iterable[str]) -> None:
         self._words = words
-        self._models = Bounded(_MODELS)
+        self._models = Bounded(_MODELS, models)
         self._errors = Bounded(_ERRORS)
 
         def seconds(name: str, bounds: list[float], what: str) -> Histogram:

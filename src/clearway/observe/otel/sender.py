@@ -60,9 +60,10 @@ class Sender:
     Args:
         settings: Where, and in which spelling.
         instance_id: This process.
+        models: As in `Tally`.
     """
 
-    def __init__(self, settings: Otel, instance_id: str) -> None:
+    def __init__(self, settings: Otel, instance_id: str, models: Iterable[str]) -> None:
         for name in _CHATTY:
             logging.getLogger(name).setLevel(logging.CRITICAL)
         resource = Resource(
@@ -78,7 +79,7 @@ class Sender:
         self._tracer = tracers.get_tracer("clearway", __version__)
         self._reader = InMemoryMetricReader()
         meters = MeterProvider([self._reader], resource=resource, shutdown_on_exit=False)
-        self._instruments = Instruments(meters.get_meter("clearway", __version__), self._words)
+        self._instruments = Instruments(meters.get_meter("clearway", __version__), self._words, models)
         base = settings.endpoint.rstrip("/")
         self._spans = OTLPSpanExporter(f"{base}/v1/traces", timeout=_TIMEOUT_S, session=_session())
         self._metrics = OTLPMetricExporter(f"{base}/v1/metrics", timeout=_TIMEOUT_S, session=_session())
