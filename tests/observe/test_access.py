@@ -1,6 +1,7 @@
 """Who may read the metrics: anybody on this machine, and elsewhere only who was given the right to."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -95,6 +96,18 @@ def test_what_was_forwarded_is_not_from_this_machine(
     assert 401 == get(place.gateway.url, field).status
     assert 401 == get(place.gateway.url, field, LOGIN).status
     assert 200 == get(place.gateway.url, field, ("authorization", f"Bearer {keys['metrics']}")).status
+
+
+def test_a_page_of_a_configured_origin_needs_a_key(tmp_path: Path) -> None:
+    """It may call the API on this machine, as configured; the metrics are not the API's."""
+    server = 'cors_origins = ["https://chat.example"]'
+    with World(tmp_path, server=server) as world:
+        origin = ("origin", "https://chat.example")
+        key = world.gateway.new_key("grafana", "--endpoint", "metrics")
+
+        assert 401 == get(world.gateway.url, origin).status
+        assert 200 == get(world.gateway.url, origin, ("x-clearway-key", key)).status
+        assert "not_authenticated" in world.gateway.log
 
 
 TARGETS = [

@@ -341,3 +341,16 @@ def test_a_stream_that_runs_has_no_span_yet(older: Scene) -> None:
         client.read_rest()
     older.collector.wait_spans(2)
     wait_until(lambda: not scrape(older.gateway.url).total("clearway_open_streams"), "it is over")
+
+
+def test_the_extra_is_asked_for(tmp_path: Path) -> None:
+    """Without its packages a gateway that should send says what to install, and does not start."""
+    bare = tmp_path / "bare" / "opentelemetry"
+    bare.mkdir(parents=True)
+    (bare / "__init__.py").touch()
+    environment = {"PYTHONPATH": str(bare.parent), "CLEARWAY_OTEL__ENDPOINT": "http://127.0.0.1:4318"}
+    done = GatewayProcess(tmp_path, environment=environment).cli("serve", "--port", "0", check=False)
+
+    assert 3 == done.returncode
+    assert "otel.endpoint: needs OpenTelemetry, which is not installed" in done.stderr
+    assert "pip install 'clearway[otel]'" in done.stderr

@@ -1,7 +1,7 @@
 """`GET /metrics`: who may read, and the answer.
 
-On loopback nobody needs a key, unless a proxy says that it stands in between; elsewhere
-it takes an owner key, or one whose endpoints name `metrics` (keys/policy). A key that
+On loopback nobody needs a key, unless a proxy says that it stands in between, or a page of
+another origin asks; elsewhere it takes an owner key, or one whose endpoints name `metrics` (keys/policy). A key that
 is shown is judged in any case. Owns no number: the page has them (observe/page).
 Used by server/app.
 """
@@ -9,13 +9,17 @@ Used by server/app.
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import structlog
+
 from clearway.core.clock import Clock
-from clearway.core.errors import NotAllowed
+from clearway.core.errors import NotAllowed, NotAuthenticated
 from clearway.core.fields import Fields
 from clearway.gateway.authenticate import authenticate
 from clearway.gateway.headers import first, known_of
 from clearway.keys import policy
 from clearway.ledger.protocol import KeyRing
+
+log = structlog.get_logger()
 
 Page = Callable[[str], Awaitable[tuple[str, bytes]]]
 """Type of the content and content, for what the client accepts."""
@@ -57,8 +61,13 @@ class MetricsDoor:
         await send({"type": "http.response.body", "body": text, "more_body": False})
 
     def _let_in(self, fields: Fields) -> None:
-        required = self._key_required or known_of(fields.names).was_forwarded
-        caller = authenticate(fields, self._ring, now_us=self._clock.now_us(), key_required=required)
+        # A page of a configured origin (`server.cors_origins`) may call on this machine, and is not its owner.
+        required = self._key_required or known_of(fields.names).was_forwarded or b"origin" in fields.names
+        try:
+            caller = authenticate(fields, self._ring, now_us=self._clock.now_us(), key_required=required)
+        except NotAuthenticated as error:
+            log.info("not_authenticated", reason=error.code, path="/metrics")
+            raise
         if caller.key is not None:
             verdict = policy.may_read_metrics(caller.key)
             if isinstance(verdict, policy.Deny):

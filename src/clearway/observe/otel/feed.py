@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 _WAITING = 8_192
-_AT_ONCE = 256
+_AT_ONCE = 64
 """Exchanges that are sent together: each is a span, and one for each try."""
 _EVERY_S = 1.0
 _LAST_S = 3.0

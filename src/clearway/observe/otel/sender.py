@@ -15,7 +15,7 @@ import structlog
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader, MetricExportResult
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
@@ -78,7 +78,8 @@ class Sender:
         tracers.add_span_processor(self._finished)
         self._tracer = tracers.get_tracer("clearway", __version__)
         self._reader = InMemoryMetricReader()
-        meters = MeterProvider([self._reader], resource=resource, shutdown_on_exit=False)
+        # No exemplars: metrics tell of many exchanges, spans of one.
+        meters = MeterProvider([self._reader], resource, AlwaysOffExemplarFilter(), shutdown_on_exit=False)
         self._instruments = Instruments(meters.get_meter("clearway", __version__), self._words, models)
         base = settings.endpoint.rstrip("/")
         self._spans = OTLPSpanExporter(f"{base}/v1/traces", timeout=_TIMEOUT_S, session=_session())
@@ -90,6 +91,8 @@ class Sender:
         for told in batch:
             self._trace(told)
             self._instruments.add(told)
+            # Whoever relays needs the interpreter sooner than it would take it from us.
+            time.sleep(0)
         spans = self._finished.take()
         if spans:
             self._news["traces"].hear(is_well=self._spans.export(spans) is SpanExportResult.SUCCESS)
