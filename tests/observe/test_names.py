@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pytest
 from msgspec import structs
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 
 from clearway.keys.budget import parse_budget
 from clearway.limits.protocol import BudgetState
+from clearway.observe.exposition import Exposition
 from clearway.observe.metrics import METRICS, Metric
 from clearway.observe.otel import names
 from clearway.observe.protocol import Cooling
+from clearway.observe.reading import Reading
 from clearway.observe.tally import Tally
 from tests.observe.scraped import Scraped
 from tests.observe.test_bounds import READING, drive, text
@@ -24,15 +27,14 @@ STATES = {"healthy", "ready", "reading", "downs"}
 PLAIN = {"le"}
 
 
-@pytest.fixture(scope="module")
-def everything() -> Scraped:
-    """A text in which every family has a series."""
+def filled() -> tuple[Tally, Reading]:
+    """Figures of which every family has a series."""
     tally = Tally()
     drive(tally, asked="m", answered="m")
     drive(tally, asked="m", answered="m", error="api_error", status="500", billing="plan", tools="1")
     day, tokens = parse_budget("5usd/day"), parse_budget("5tokens/day")
     level = BudgetState(key_id=None, key_name=None, budget=day, spent=1, held=1, since_us=0, resets_us=1)
-    return text(
+    return (
         tally,
         structs.replace(
             READING,
@@ -43,6 +45,25 @@ def everything() -> Scraped:
             windows=(Window("own-1", "own-login", "5h", 0.5, 1),),
         ),
     )
+
+
+@pytest.fixture(scope="module")
+def everything() -> Scraped:
+    """The text of them."""
+    return text(*filled())
+
+
+def test_the_strict_parser_takes_openmetrics() -> None:
+    """In that format the order of lines, the endings of names and the end of the text are rules."""
+    tally, reading = filled()
+    content_type, said = Exposition(tally).text(reading, "application/openmetrics-text; version=1.0.0")
+    found = parse_openmetrics(said.decode())  # type: ignore[no-untyped-call]  # the library's
+    families = {family.name: family for family in found}
+
+    assert content_type.startswith("application/openmetrics-text; version=1.0.0")
+    assert {metric.name: metric.kind for metric in METRICS}.items() <= {
+        name: family.type for name, family in families.items()
+    }.items()
 
 
 def _told(metric: Metric) -> str:

@@ -35,13 +35,13 @@ class Series(Generic[C]):
 
     Args:
         make: Makes a cell.
-        model: Where among the labels the model stands; None: nowhere.
-        most: Past so many cells the model is `other`; without a model the values of the labels are bound enough.
+        wide: Which of the labels has many values; None: they are few together.
+        most: Past so many cells that label is `other`.
     """
 
-    def __init__(self, make: Callable[[], C], model: int | None = None, most: int = _SERIES) -> None:
+    def __init__(self, make: Callable[[], C], wide: int | None = None, most: int = _SERIES) -> None:
         self._make = make
-        self._model = model
+        self._wide = wide
         self._most = most
         self.cells: dict[Labels, C] = {}
 
@@ -50,8 +50,9 @@ class Series(Generic[C]):
         cell = self.cells.get(labels)
         if cell is not None:
             return cell
-        if self._model is not None and len(self.cells) >= self._most and labels[self._model] != OTHER:
-            return self.cell((*labels[: self._model], OTHER, *labels[self._model + 1 :]))
+        wide = self._wide
+        if wide is not None and len(self.cells) >= self._most and labels[wide] != OTHER:
+            return self.cell((*labels[:wide], OTHER, *labels[wide + 1 :]))
         cell = self.cells[labels] = self._make()
         return cell
 
@@ -90,9 +91,9 @@ class Tally:
         """By endpoint, upstream, model, stream."""
         self.first_tokens = Series(lambda: Times(FIRST_TOKEN_US), 1, _HISTOGRAMS)
         """By upstream, model."""
-        self.errors = Series(Count)
+        self.errors = Series(Count, 2)
         """By endpoint, upstream, error."""
-        self.attempts = Series(Count)
+        self.attempts = Series(Count, 2)
         """By upstream, outcome, status."""
         self._models = Bounded(_MODELS, models)
         self._keys = Bounded(_KEYS)
