@@ -318,8 +318,8 @@ def test_without_a_collector_nothing_is_missing(tmp_path: Path) -> None:
                         assert all(scene.ask().complete for _ in range(20))
                         assert 10 > time.monotonic() - began
                         began = time.monotonic()
-                    # Three seconds for what is left, and what the end of any gateway takes.
-                    assert 8 > time.monotonic() - began
+                    # Five seconds for what is left, and what the end of any gateway takes.
+                    assert 10 > time.monotonic() - began
                     assert 2 >= _warnings(scene)
                     assert "Traceback" not in scene.gateway.log
 

@@ -29,7 +29,7 @@ _WAITING = 8_192
 _AT_ONCE = 64
 """Exchanges that are sent together: each is a span, and one for each try."""
 _EVERY_S = 1.0
-_LAST_S = 3.0
+_LAST_S = 5.0
 """What is left at the end has so long."""
 
 
@@ -62,6 +62,7 @@ class OtelFeed:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="otel", daemon=True)
         self._sender: Sender | None = None
+        self._has_failed = False
         self.dropped = 0
         """Exchanges that nobody will hear of."""
 
@@ -101,20 +102,24 @@ class OtelFeed:
 
     def _run(self) -> None:
         """On the thread, from start to end."""
-        try:
-            # Takes half a second, and nobody waits for it.
-            from clearway.observe.otel.sender import Sender  # noqa: PLC0415
+        # A start does not share its time with what follows.
+        if self._stopping.wait(_EVERY_S) and not self._waiting:
+            return
+        # Takes half a second, and nobody waits for it.
+        from clearway.observe.otel.sender import Sender  # noqa: PLC0415
 
-            self._sender = sender = Sender(self._settings, self._instance_id, self._models)
-            while not self._stopping.wait(_EVERY_S):
-                self._send(sender)
+        self._sender = sender = Sender(self._settings, self._instance_id, self._models)
+        while not self._stopping.wait(_EVERY_S):
             self._send(sender)
-            sender.close()
-        except Exception:  # the thread's boundary: what is relayed goes on
-            log.exception("otel_failed")
+        self._send(sender)
+        sender.close()
 
     def _send(self, sender: "Sender") -> None:
-        while self._waiting:
-            batch = [self._waiting.popleft() for _ in range(min(_AT_ONCE, len(self._waiting)))]
-            sender.send(batch)
-        sender.send_metrics(is_last=self._stopping.is_set())
+        try:
+            while self._waiting:
+                sender.send([self._waiting.popleft() for _ in range(min(_AT_ONCE, len(self._waiting)))])
+            sender.send_metrics(is_last=self._stopping.is_set())
+        except Exception:  # the thread's loop: one batch is lost, and the next is tried
+            if not self._has_failed:
+                self._has_failed = True
+                log.exception("otel_failed")
