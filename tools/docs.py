@@ -24,6 +24,7 @@ from clearway.config.types import Type, docs_of, fields_of
 from clearway.core import errors
 from clearway.keys.model import Key
 from clearway.ledger.protocol import AttemptRow, ExchangeRow, UsageRow, WindowState
+from clearway.observe.metrics import METRICS
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -218,6 +219,27 @@ def _type_name(kind: object) -> str:
     return text
 
 
+def metrics_page() -> str:
+    """Every metric of `/metrics`."""
+    lines = [
+        MADE,
+        "# Metrics",
+        "",
+        "What `GET /metrics` tells; [metrics.md](../metrics.md) says who may ask, and how to read it.",
+        "Counters begin at 0 with the process.",
+        "A value that has no label of its own is `other`; an empty one stands for none.",
+        "Where the library knows how to find it out, `process_…` (memory, CPU, descriptors, start) is there as well.",
+        "",
+        "| metric | kind | labels | |",
+        "|---|---|---|---|",
+    ]
+    for metric in METRICS:
+        name = f"{metric.name}_total" if metric.kind == "counter" else metric.name
+        labels = ", ".join(f"`{label}`" for label in metric.labels)
+        lines.append(f"| `{name}` | {metric.kind} | {labels} | {_cell(metric.help)} |")
+    return _text(lines)
+
+
 _CHECK = re.compile(
     r"(?P<id>b\d+): (?P<promise>.+?)\n\n(?P<elsewhere>.+?)\nFormats: (?P<formats>[^\n]+)(?:\nOpen: (?P<open>.+))?",
     re.DOTALL,
@@ -278,6 +300,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/settings.md": settings_page,
     "reference/errors.md": errors_page,
     "reference/records.md": records_page,
+    "reference/metrics.md": metrics_page,
     "checks.md": checks_page,
 }
 

@@ -27,6 +27,7 @@ SOURCES = {
     "dev.txt": (
         "pyproject.toml",
         "--extra=postgres",
+        "--extra=otel",
         "requirements/dev.in",
         "--constraint=requirements/run.txt",
         "--constraint=requirements/build.txt",

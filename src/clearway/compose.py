@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -22,7 +22,7 @@ from clearway.config.problems import ConfigError, Problem
 from clearway.config.secrets import resolve
 from clearway.core.budget import parse_budget, show_budget
 from clearway.core.clock import Clock, SystemClock
-from clearway.core.exchange import Admission, Settlement
+from clearway.core.exchange import Admission, AttemptEnd, AttemptStart, Settlement
 from clearway.core.ids import IdMaker
 from clearway.core.secret import Secret
 from clearway.core.usage import Billing, Cost, Usage
@@ -43,7 +43,11 @@ from clearway.limits.loading import Loader
 from clearway.limits.protocol import Estimate, Limiter
 from clearway.observe.feed import LiveFeed
 from clearway.observe.logging import ExchangeLog
+from clearway.observe.otel.feed import OtelFeed, is_installed
+from clearway.observe.page import Page
 from clearway.observe.protocol import Cooling, Counted, Status
+from clearway.observe.reading import Reading
+from clearway.observe.tally import Tally
 from clearway.observe.windows import WRITE_S, Windows
 from clearway.pricing.ceiling import NOTHING_COSTS, Ceiling, ceiling
 from clearway.pricing.cost import cost
@@ -62,6 +66,7 @@ from clearway.server.listen import (
     url_of,
 )
 from clearway.server.load import Load
+from clearway.server.metrics import MetricsDoor
 from clearway.server.serving import Serving
 from clearway.upstreams.registry import Managed, Parts, build
 
@@ -99,6 +104,10 @@ class _Feeds:
     def first_token(self, exchange_id: str) -> None:
         for feed in self._feeds:
             feed.first_token(exchange_id)
+
+    def tried(self, start: AttemptStart, end: AttemptEnd) -> None:
+        for feed in self._feeds:
+            feed.tried(start, end)
 
     def settled(self, settlement: Settlement) -> None:
         for feed in self._feeds:
@@ -154,20 +163,22 @@ async def gateway(config: Config, environ: Mapping[str, str], *, show_first_key:
             log.warning("exchanges_swept", exchanges=writer.swept, outcome="interrupted")
         feed = LiveFeed()
         prices = _prices(config)
+        models = (*config.models.aliases, *config.models.aliases.values(), *prices.names)
+        tally = Tally(models)
+        otel = await _otel(config, instance_id, models, stack)
+        feeds = _Feeds(feed, ExchangeLog(), tally, *([otel] if otel else []))
         keeper = Keeper(_limits(config), clock=clock, ceilings=_ceilings(prices))
         walker = Gateway(
             Settings(
                 instance_id=instance_id,
-                key_required=not is_loopback(config.server.host) or config.server.behind_proxy,
+                key_required=_key_required(config),
                 max_body=config.server.max_body,
                 heartbeat_s=config.server.heartbeat_s,
                 retries=config.retries,
             ),
             router=Router(upstreams, config.models.aliases),
             ring=keys,
-            books=Books(
-                journal=writer, feed=_Feeds(feed, ExchangeLog()), clock=clock, price=_pricing(prices), windows=windows
-            ),
+            books=Books(journal=writer, feed=feeds, clock=clock, price=_pricing(prices), windows=windows),
             limiter=keeper,
             ids=ids,
         )
@@ -176,17 +187,25 @@ async def gateway(config: Config, environ: Mapping[str, str], *, show_first_key:
         keys.subscribe(loader.on_change)
         back = _Back(
             walker=walker,
-            limiter=keeper,
             writer=writer,
             store=store,
+            keys=keys,
+            clock=clock,
+            limiter=keeper,
             feed=feed,
             windows=windows,
+            tally=tally,
+            otel=otel,
             info=info,
             max_connections=max_connections,
         )
         running = _door(config, back, [tcp, control], url, first_key)
         lock.publish(msgspec.structs.replace(info, url=url, socket=str(path)))
         yield running
+
+
+def _key_required(config: Config) -> bool:
+    return not is_loopback(config.server.host) or config.server.behind_proxy
 
 
 async def _upstreams(
@@ -233,6 +252,17 @@ def _limits(config: Config) -> LimitSettings:
         count_tokens_per_minute=config.limits.count_tokens_per_minute,
         zone=ZoneInfo(config.usage.timezone),
     )
+
+
+async def _otel(
+    config: Config, instance_id: str, models: Sequence[str], stack: contextlib.AsyncExitStack
+) -> OtelFeed | None:
+    if not config.otel.endpoint:
+        return None
+    if not is_installed():
+        hint = "install it with: pip install 'clearway[otel]'"
+        raise ConfigError(Problem("otel", "otel.endpoint", "needs OpenTelemetry, which is not installed", hint))
+    return await stack.enter_async_context(OtelFeed(config.otel, instance_id, models))
 
 
 def _prices(config: Config) -> PriceList:
@@ -287,11 +317,15 @@ class _Back(msgspec.Struct, frozen=True, kw_only=True):
     """What stands behind the door."""
 
     walker: Gateway
-    limiter: Limiter
     writer: Writer
     store: Store
+    keys: KeyCache
+    clock: Clock
+    limiter: Limiter
     feed: LiveFeed
     windows: Windows
+    tally: Tally
+    otel: OtelFeed | None
     info: OwnerInfo
     max_connections: int
 
@@ -312,12 +346,7 @@ def _door(config: Config, back: _Back, sockets: list[socket.socket], url: str, f
             upstreams=upstreams,
             healthy=writer.healthy,
             open_exchanges=feed.open_exchanges,
-            cooling=tuple(
-                Cooling(
-                    upstream=mark.upstream, model=mark.model, why=mark.why, left_s=round(left_s, 3), told=mark.is_told
-                )
-                for mark, left_s in back.walker.health.cooling()
-            ),
+            cooling=_cooling(back),
             budgets=tuple(
                 Counted(
                     key_id=state.key_id,
@@ -343,14 +372,13 @@ def _door(config: Config, back: _Back, sockets: list[socket.socket], url: str, f
     )
     hosts = Hosts(config.server.host, config.server.hosts)
     load = Load(back.walker, max_in_flight=config.server.max_in_flight, max_memory=config.server.max_memory)
-    app = App(
-        load,
-        hosts,
-        room,
-        Late(control),
-        lambda: writer.healthy and serving.is_accepting and not load.is_over,
-        config.server.cors_origins,
-    )
+
+    def is_ready() -> bool:
+        return writer.healthy and serving.is_accepting and not load.is_over
+
+    page = Page(back.tally, lambda: _reading(back, room, load, is_ready=is_ready()))
+    metrics = MetricsDoor(page.text, back.keys, back.clock, key_required=_key_required(config))
+    app = App(load, hosts, room, Late(control), metrics, is_ready, config.server.cors_origins)
     serving = Serving(app, sockets, drain_s=config.server.drain_s, max_connections=back.max_connections)
     return Running(
         url=url,
@@ -362,4 +390,37 @@ def _door(config: Config, back: _Back, sockets: list[socket.socket], url: str, f
         windows=back.windows,
         holders=holders,
         first_key=first_key,
+    )
+
+
+def _cooling(back: _Back) -> tuple[Cooling, ...]:
+    return tuple(
+        Cooling(upstream=mark.upstream, model=mark.model, why=mark.why, left_s=round(left_s, 3), told=mark.is_told)
+        for mark, left_s in back.walker.health.cooling()
+    )
+
+
+def _reading(back: _Back, room: BodyRoom, load: Load, *, is_ready: bool) -> Reading:
+    """The states for the metrics; on the event loop."""
+    writer, feed, walker = back.writer, back.feed, back.walker
+    turned_away = dict(walker.turned_away)
+    turned_away["overloaded"] = turned_away.get("overloaded", 0) + load.turned_away
+    return Reading(
+        is_ready=is_ready,
+        in_flight=load.in_flight,
+        body_bytes=room.buffered,
+        bodies_reading=room.reading,
+        ledger_waiting=writer.waiting,
+        ledger_batches=writer.batches,
+        ledger_healthy=writer.healthy,
+        ledger_refused=writer.refused,
+        ledger_swept=writer.swept,
+        watchers=feed.watchers,
+        dropped=feed.dropped,
+        otel_dropped=back.otel.dropped if back.otel else 0,
+        turned_away=turned_away,
+        cool_downs={(upstream, why): count for (upstream, why), count in walker.health.begun.items()},
+        cooling=_cooling(back),
+        budgets=back.limiter.budgets(),
+        windows=back.windows.states(),
     )

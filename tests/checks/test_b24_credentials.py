@@ -17,6 +17,7 @@ import pytest
 
 from tests.fake_upstream import answer, error_answer, json_answer
 from tests.gateway_process import GatewayProcess, passthrough
+from tests.observe.collector import Collector
 from tests.security.canaries import Canaries
 from tests.security.session import (
     PATIENCE_S,
@@ -40,7 +41,7 @@ from tests.security.world import CREDENTIAL, MESSAGE, Stage, World
 @pytest.mark.timeout(120)
 def test_no_secret_is_kept_or_shown(tmp_path: Path) -> None:
     """b24: No secret is kept or shown at the most talkative log level, in a session in which everything goes wrong."""
-    with World(tmp_path, log="debug", dead=True) as world:
+    with Collector() as collector, World(tmp_path, server=_sending(collector), log="debug", dead=True) as world:
         session = Session(world)
         watching = Watching(world.gateway.data_dir / "control.sock")
         watching.start()
@@ -62,9 +63,16 @@ def test_no_secret_is_kept_or_shown(tmp_path: Path) -> None:
     watching.join(PATIENCE_S)
 
     assert watching.said.count(b"admitted") > 75
+    assert len(collector.spans()) > 75
+    assert collector.metrics()
+    check(canaries, ((f"OpenTelemetry {path}", body) for path, _, body in collector.bodies))
     check(canaries, iter([("feed", watching.said), ("log", world.gateway.log.encode())]))
     check(canaries, files(world.gateway.data_dir), hashes=False)
     check(canaries, tables(world.gateway.data_dir / "ledger.db"))
+
+
+def _sending(collector: Collector) -> str:
+    return f'[otel]\nendpoint = "{collector.url}"\nsemconv = "latest"'
 
 
 CREDENTIALS = ("login", "api login", "clearway key", "mistyped key", "foreign value", "cookie", "proxy authorization")

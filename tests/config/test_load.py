@@ -83,6 +83,28 @@ def test_each_layer_beats_the_one_below(world: World) -> None:
     assert loaded.origins["server.host"] == "default"
 
 
+@pytest.mark.parametrize(
+    ("switch", "expected"),
+    [
+        pytest.param(None, "1.36", id="not-set"),
+        pytest.param("http", "1.36", id="others"),
+        pytest.param("gen_ai_latest_experimental", "latest", id="alone"),
+        pytest.param("http, gen_ai_latest_experimental", "latest", id="among-others"),
+        pytest.param("gen_ai_latest_experimental_not", "1.36", id="longer"),
+    ],
+)
+def test_the_switch_of_the_genai_conventions(world: World, switch: str | None, expected: str) -> None:
+    """`OTEL_SEMCONV_STABILITY_OPT_IN` decides where nothing of ours does, and is told as the origin."""
+    name = "OTEL_SEMCONV_STABILITY_OPT_IN"
+    world.environ |= {} if switch is None else {name: switch}
+    loaded = world.load()
+
+    assert expected == loaded.config.otel.semconv
+    assert (f"environment {name}" if expected == "latest" else "default") == loaded.origins["otel.semconv"]
+    world.write('[otel]\nsemconv = "1.36"')
+    assert "1.36" == world.load().config.otel.semconv
+
+
 def test_flags_not_given_change_nothing(world: World) -> None:
     """A flag that is None leaves the layers below."""
     assert world.load({"server.port": None}).config.server.port == 8317

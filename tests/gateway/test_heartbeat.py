@@ -45,6 +45,9 @@ class Ledger:
     def settle(self, settlement: Settlement) -> None:
         """Taken."""
 
+    def tried(self, start: AttemptStart, end: AttemptEnd) -> None:
+        """Taken."""
+
     def settled(self, settlement: Settlement) -> None:
         """Taken."""
 

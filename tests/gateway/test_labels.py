@@ -95,3 +95,24 @@ def test_what_is_remembered_stays_small() -> None:
         assert word("w" * 1_000_000 + str(number)) is None
 
     assert labels._model.cache_info().currsize == before  # noqa: SLF001
+
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        pytest.param(TRACE, TRACE, id="whole"),
+        pytest.param(TRACE[:-2] + "00", TRACE[:-2] + "00", id="not-sampled"),
+        pytest.param(TRACE.upper(), None, id="upper-case"),
+        pytest.param(TRACE[:-3], None, id="cut"),
+        pytest.param(TRACE + "-x", None, id="longer"),
+        pytest.param("ff" + TRACE[2:], None, id="no-version"),
+        pytest.param(TRACE.replace("0af7651916cd43dd8448eb211c80319c", "0" * 32), None, id="no-trace"),
+        pytest.param(TRACE.replace("b7ad6b7169203331", "0" * 16), None, id="no-parent"),
+    ],
+)
+def test_a_trace_is_kept_in_its_form_alone(value: str, expected: str | None) -> None:
+    """W3C Trace Context, section 3.2: lower-case hex, and neither id all zeros."""
+    assert expected == Labels([(b"traceparent", value.encode())]).trace_parent

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from clearway.keys.model import Key, KeySecret
-from clearway.keys.policy import ALLOW, Deny, judge, may
+from clearway.keys.policy import ALLOW, Deny, judge, may, may_read_metrics
 
 NOW_US = 1_000_000_000
 KEY = Key(id="k", name="n", prefix="cw-AbCdEf", created_us=1)
@@ -60,3 +60,31 @@ def test_may(key: dict[str, tuple[str, ...]], asked: dict[str, object], expected
         assert isinstance(verdict, Deny)
         assert expected in verdict.reason
         assert next(iter(key.values()))[0] in verdict.hint
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        pytest.param({}, False, id="no-rules"),
+        pytest.param({"owner": True}, True, id="owner"),
+        pytest.param({"owner": True, "endpoints": ("messages",)}, False, id="owner-of-less"),
+        pytest.param({"owner": True, "endpoints": ("metrics",)}, True, id="owner-of-that"),
+        pytest.param({"endpoints": ("metrics",)}, True, id="made-for-it"),
+        pytest.param({"endpoints": ("messages", "metrics")}, True, id="among-others"),
+        pytest.param({"endpoints": ("messages",)}, False, id="not-among-others"),
+        pytest.param({"endpoints": ("metrics",), "models": ("x",)}, True, id="models-do-not-matter"),
+    ],
+)
+def test_metrics_are_for_the_owner_and_for_who_is_named(key: dict[str, object], expected: bool) -> None:  # noqa: FBT001  # a table
+    """A key that may do everything may not read the metrics: they are of everybody."""
+    verdict = may_read_metrics(msgspec.structs.replace(KEY, **key))
+
+    assert expected == (verdict == ALLOW)
+
+
+@pytest.mark.parametrize("endpoint", ["messages", "count_tokens", "models", "relay"])
+def test_a_key_for_metrics_may_do_nothing_else(endpoint: str) -> None:
+    """No endpoint of the API is meant by it."""
+    key = msgspec.structs.replace(KEY, endpoints=("metrics",), owner=True)
+
+    assert isinstance(may(key, endpoint=endpoint), Deny)

@@ -19,7 +19,7 @@ from clearway.cli.remote import RemoteLedger
 from clearway.ledger.protocol import ExchangeQuery
 from tests.fake_upstream import Answer, Cut, Gate, answer, error_answer, json_answer, stream_answer
 from tests.security.canaries import Canaries
-from tests.security.talk import Answered, Fields, connect, exchange, head, request
+from tests.security.talk import Answered, Fields, ask, connect, exchange, head, request
 from tests.security.world import World
 
 PATIENCE_S = 10.0
@@ -54,6 +54,7 @@ class Session:
             ("x-claude-code-session-id", new("session")),
             ("x-claude-code-agent-id", new("agent", "sk-ant-{}")),
             ("x-client-request-id", new("client request id")),
+            ("traceparent", f"00-{new('trace')}-0000000000000001-01"),
             ("x-unknown", new("unknown field")),
             ("anthropic-beta", new("beta")),
             ("anthropic-version", "2023-06-01"),
@@ -301,6 +302,7 @@ def places(session: Session) -> Iterator[tuple[str, bytes]]:
     gateway = session.world.gateway
     control = gateway.data_dir / "control.sock"
     yield "status", status_of(control)
+    yield "metrics", ask(gateway.url, target="/metrics", method="GET", body=b"").body
     yield "command line", Path(f"/proc/{gateway.pid}/cmdline").read_bytes()
     ledger = RemoteLedger(control)
     rows = ledger.exchanges(ExchangeQuery(limit=1000))

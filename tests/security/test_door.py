@@ -26,6 +26,7 @@ ROUTES = [
     ("GET", "/api/oauth/usage"),
     ("GET", "/nowhere"),
     ("GET", "/status"),
+    ("GET", "/metrics"),
     ("POST", "/rpc/list_keys"),
     ("GET", "/feed"),
     ("OPTIONS", "/v1/messages"),

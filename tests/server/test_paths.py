@@ -20,6 +20,7 @@ PLACES = [
     pytest.param("GET", b"/api/oauth/usage", Place("/api/oauth/usage", None, endpoint="relay"), id="api"),
     pytest.param("HEAD", b"/", Place("/", None, local="probe"), id="probe"),
     pytest.param("HEAD", b"/api/hello", Place("/api/hello", None, local="probe"), id="hello"),
+    pytest.param("GET", b"/metrics", Place("/metrics", None, local="metrics"), id="metrics"),
     pytest.param("GET", b"/v1/health", Place("/v1/health", None, local="health"), id="health"),
     pytest.param(
         "POST",
@@ -39,6 +40,7 @@ def test_places(method: str, raw: bytes, expected: Place) -> None:
 
 NOWHERE = [
     pytest.param("GET", b"/v1/messages", id="wrong-method"),
+    pytest.param("POST", b"/metrics", id="wrong-method-on-metrics"),
     pytest.param("DELETE", b"/v1/models", id="wrong-method-on-models"),
     pytest.param("POST", b"/v1/messages/", id="slash-at-the-end"),
     pytest.param("POST", b"/V1/messages", id="upper-case"),

@@ -59,6 +59,7 @@ class Rules:
             self._check_upstream(f"upstreams[{place}]", upstream)
         self._check_aliases()
         self._check_timezone()
+        self._check_otel()
 
     def _complain(self, setting: str, message: str, hint: str = "") -> None:
         self._problems.append(Problem(self._where(setting), setting, message, hint))
@@ -192,6 +193,20 @@ class Rules:
             zoneinfo.ZoneInfo(name)
         except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
             self._complain("usage.timezone", f"{name!r} is not a time zone", 'write it like "Europe/Berlin"')
+
+    def _check_otel(self) -> None:
+        endpoint = self._config.otel.endpoint
+        if not endpoint:
+            return
+        try:
+            parts = urlsplit(endpoint)
+            is_url = parts.scheme in {"http", "https"} and is_host(parts.hostname or "") and parts.port != 0
+        except ValueError:
+            is_url, parts = False, urlsplit("")
+        if not is_url:
+            self._complain("otel.endpoint", "is not a URL", 'write it like "http://127.0.0.1:4318"')
+        elif parts.username is not None or parts.query or parts.fragment:
+            self._complain("otel.endpoint", "must hold no user, password, query or fragment")
 
 
 def is_host(text: str) -> bool:

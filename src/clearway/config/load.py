@@ -26,6 +26,8 @@ FILE_NAME = "clearway.toml"
 FILE_VARIABLE = "CLEARWAY_CONFIG"
 _PREFIX = "CLEARWAY_"
 _API_KEY_VARIABLE = "ANTHROPIC_API_KEY"
+_SEMCONV_VARIABLE = "OTEL_SEMCONV_STABILITY_OPT_IN"
+_SEMCONV_LATEST = "gen_ai_latest_experimental"
 _DEFAULT = "default"
 
 
@@ -73,6 +75,7 @@ def load(
         _merge(source, layer, values, origins)
     _default_data_dir(values, origins, environ)
     _default_upstreams(values, origins, environ)
+    _default_semconv(values, origins, environ)
     if problems:
         raise ConfigError(*problems)
     config = build(Config, values)
@@ -212,6 +215,14 @@ def _default_upstreams(values: dict[str, object], origins: dict[str, str], envir
         upstreams.append(Upstream(name="anthropic", kind="anthropic", api_key=SecretSource(env=_API_KEY_VARIABLE)))
         origins["upstreams[1]"] = f"environment {_API_KEY_VARIABLE} is set"
     values["upstreams"] = tuple(upstreams)
+
+
+def _default_semconv(values: dict[str, object], origins: dict[str, str], environ: Mapping[str, str]) -> None:
+    """The switch that all programs share: https://opentelemetry.io/docs/specs/semconv/gen-ai/ (read 2026-11-27)."""
+    asked_for = [word.strip() for word in environ.get(_SEMCONV_VARIABLE, "").split(",")]
+    if "otel.semconv" not in values and _SEMCONV_LATEST in asked_for:
+        values["otel.semconv"] = "latest"
+        origins["otel.semconv"] = f"environment {_SEMCONV_VARIABLE}"
 
 
 def _fill_origins(config: Config, origins: dict[str, str]) -> None:

@@ -54,6 +54,8 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
     request_model: str | None = None
     stream: bool | None = None
     request_bytes: int = 0
+    trace_parent: str | None = None
+    """`traceparent` of the client (W3C Trace Context), for spans; the ledger does not keep it."""
 
 
 class AttemptStart(msgspec.Struct, frozen=True, kw_only=True):

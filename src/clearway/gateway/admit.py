@@ -65,5 +65,6 @@ def admit(  # noqa: PLR0913, PLR0917  # what is known at this moment
             request_model=model(asked.peek.model) if asked else None,
             stream=bool(asked.peek.stream) if asked and asked.readable and call.endpoint == "messages" else None,
             request_bytes=len(asked.body) if asked else 0,
+            trace_parent=seen.trace_parent,
         ),
     )

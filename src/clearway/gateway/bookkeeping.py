@@ -39,6 +39,10 @@ class Feed(Protocol):
         """Its first output came."""
         ...
 
+    def tried(self, start: AttemptStart, end: AttemptEnd) -> None:
+        """One of its tries is over."""
+        ...
+
     def settled(self, settlement: Settlement) -> None:
         """It is over."""
         ...
@@ -80,6 +84,7 @@ class Attempt:
         "number",
         "reservation",
         "response_bytes",
+        "start",
         "started",
         "status",
         "target",
@@ -107,16 +112,15 @@ class Attempt:
         self.response_bytes = 0
         self.measured = Measure()
         self.ended = False
-        self._books.journal.begin(
-            AttemptStart(
-                exchange_id=exchange.id,
-                number=number,
-                upstream=target.upstream.name,
-                kind=target.upstream.kind,
-                model=labels.model(target.model),
-                started_us=self._books.clock.now_us(),
-            )
+        self.start = AttemptStart(
+            exchange_id=exchange.id,
+            number=number,
+            upstream=target.upstream.name,
+            kind=target.upstream.kind,
+            model=labels.model(target.model),
+            started_us=self._books.clock.now_us(),
         )
+        self._books.journal.begin(self.start)
 
     def _elapsed_us(self) -> int:
         return int((self._books.clock.monotonic() - self.started) * 1_000_000)
@@ -196,15 +200,15 @@ class Attempt:
         else:
             # Without usage it may have cost something all the same: the limiter decides.
             self.reservation.settle(measure.usage, measure.cost)
-        self._books.journal.end(
-            AttemptEnd(
-                exchange_id=self.exchange.id,
-                number=self.number,
-                ended_us=self._books.clock.now_us(),
-                outcome=outcome,
-                measure=measure,
-            )
+        end = AttemptEnd(
+            exchange_id=self.exchange.id,
+            number=self.number,
+            ended_us=self._books.clock.now_us(),
+            outcome=outcome,
+            measure=measure,
         )
+        self._books.journal.end(end)
+        self._books.feed.tried(self.start, end)
 
 
 class Exchange:

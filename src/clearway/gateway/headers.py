@@ -51,7 +51,16 @@ _DOORS_OWN = (b"access-control-", b"x-clearway-")
 
 # What a field is, as bits; 0 for most.
 _NEVER, _CREDENTIAL, _CODING, _NOTABLE, _FORWARDED = 1, 2, 4, 8, 16
-_NOTED = frozenset({b"connection", b"content-encoding", b"x-clearway-key", b"user-agent", b"x-client-request-id"})
+_NOTED = frozenset(
+    {
+        b"connection",
+        b"content-encoding",
+        b"x-clearway-key",
+        b"user-agent",
+        b"x-client-request-id",
+        b"traceparent",
+    }
+)
 _NOTED_PREFIX = b"x-claude-code-"
 
 

@@ -14,6 +14,8 @@ from clearway.core.usage import Usage
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{5,79}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
+# W3C Trace Context, section 3.2.2: version, trace id, parent id, flags.
+_TRACE = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _AGENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{3,63}")
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@\[\]+-]{0,127}")
 _WORD = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -111,7 +113,7 @@ class Labels:
     """The labels of one request's headers.
 
     Source of the names: Claude Code 2.1.329 as measured (`x-claude-code-*`), the
-    official SDKs (`user-agent`, `x-client-request-id`).
+    official SDKs (`user-agent`, `x-client-request-id`), W3C Trace Context (`traceparent`).
     """
 
     __slots__ = (
@@ -121,6 +123,7 @@ class Labels:
         "client_version",
         "parent_agent_id",
         "session_id",
+        "trace_parent",
     )
 
     def __init__(self, headers: Headers) -> None:
@@ -130,11 +133,14 @@ class Labels:
         self.client_name: str | None = None
         self.client_version: str | None = None
         self.client_request_id: str | None = None
+        self.trace_parent: str | None = None
         for name, value in headers:
             if name == b"user-agent":
                 self.client_name, self.client_version = _client(value[:_LONGEST].decode("latin-1"))
             elif name == b"x-client-request-id":
                 self.client_request_id = _fit(_UUID, value.decode("latin-1"))
+            elif name == b"traceparent":
+                self.trace_parent = _fit(_TRACE, value.decode("latin-1"))
             elif name.startswith(b"x-claude-code-"):
                 self._claude_code(name, value.decode("latin-1"))
 

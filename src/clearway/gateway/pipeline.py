@@ -61,6 +61,8 @@ class Gateway:
         self._ring = ring
         self._books = books
         self._ids = ids
+        self.turned_away: dict[str, int] = {}
+        """Requests that were refused and are no exchanges, by the code of the error."""
         self.health = Health(books.clock, settings.retries.longest_cool_down_s)
         cooling = Cooling(self.health, books.clock)
         self._sender = Sender(limiter, settings.heartbeat_s, cooling, settings.retries)
@@ -74,7 +76,7 @@ class Gateway:
         try:
             await self._go(visit)
         except GatewayError as error:
-            refuse(visit, error)
+            self._refuse(visit, error)
         except asyncio.CancelledError:
             if not was_stopped(visit):
                 settle(visit.exchange, "client_closed" if sink.gone else "interrupted")
@@ -82,7 +84,7 @@ class Gateway:
         except Exception:  # the boundary: one exchange fails, the process goes on
             log.exception("exchange_failed", exchange_id=visit.exchange_id)
             hint = f"the gateway's log has more under {visit.exchange_id}"
-            refuse(visit, GatewayError("something went wrong here", hint=hint))
+            self._refuse(visit, GatewayError("something went wrong here", hint=hint))
         finally:
             visit.entry.leave()
             if visit.key is not None and visit.exchange is not None:
@@ -136,3 +138,8 @@ class Gateway:
             await self._models.serve(walk, targets)
         else:
             await self._sender.send(walk, targets)
+
+    def _refuse(self, visit: Visit, error: GatewayError) -> None:
+        if visit.exchange is None:
+            self.turned_away[error.code] = self.turned_away.get(error.code, 0) + 1
+        refuse(visit, error)

@@ -55,7 +55,7 @@ def may(
 
     Args:
         key: The key, already found to be in force.
-        endpoint: `messages`, `count_tokens`, `models` or `relay`.
+        endpoint: `messages`, `count_tokens`, `models` or `relay`; a key for `metrics` alone allows none of them.
         models: Every name that the request's model has: as asked for, as sent.
             One of them must match: only the owner makes aliases, so a key that
             names either the alias or its target was meant to be able to use it.
@@ -69,6 +69,14 @@ def may(
     if upstream is not None and not allows_upstream(key, upstream):
         return Deny(f"this key may not use the upstream {upstream!r}", f"it may use: {_listed(key.upstreams)}")
     return ALLOW
+
+
+def may_read_metrics(key: Key) -> Verdict:
+    """Whether the key opens `/metrics`: an owner's does, and one that names it among its endpoints."""
+    if "metrics" in key.endpoints or (key.owner and not key.endpoints):
+        return ALLOW
+    hint = "it takes an owner key, or one made for it: clearway keys create NAME --endpoint metrics"
+    return Deny("this key may not read the metrics", hint)
 
 
 def allows_model(key: Key, model: str) -> bool:

@@ -124,6 +124,11 @@ class Writer:
         return len(self._fold) + self._in_hand_size
 
     @property
+    def batches(self) -> int:
+        """Batches that the thread has in hand."""
+        return len(self._in_hand)
+
+    @property
     def refused(self) -> int:
         """Exchanges that the database would never take; each was logged. 0, but for a defect."""
         return self._committer.refused

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import msgspec
 
-from clearway.core.exchange import Admission, Settlement
+from clearway.core.exchange import Admission, AttemptEnd, AttemptStart, Settlement
 from clearway.ledger.protocol import ExchangeRow
 from clearway.ledger.rows import ADMITTED, SETTLED, admission_row, named, settlement_row
 from clearway.observe.protocol import Update, What
@@ -55,11 +55,22 @@ class LiveFeed:
     def __init__(self) -> None:
         self._open: dict[str, Admission] = {}
         self._watchers: set[Watcher] = set()
+        self._dropped = 0
 
     @property
     def open_exchanges(self) -> int:
         """Exchanges that are running now."""
         return len(self._open)
+
+    @property
+    def watchers(self) -> int:
+        """Who watches now."""
+        return len(self._watchers)
+
+    @property
+    def dropped(self) -> int:
+        """Updates that watchers were too slow for, those who have left included."""
+        return self._dropped + sum(watcher.dropped for watcher in self._watchers)
 
     def admitted(self, admission: Admission) -> None:
         """An exchange was admitted."""
@@ -71,6 +82,9 @@ class LiveFeed:
         """Its first output came."""
         if self._watchers and (admission := self._open.get(exchange_id)):
             self._tell("first_token", _row(admission))
+
+    def tried(self, start: AttemptStart, end: AttemptEnd) -> None:
+        """Not an update of its own."""
 
     def settled(self, settlement: Settlement) -> None:
         """It is over."""
@@ -92,6 +106,7 @@ class LiveFeed:
             yield watcher
         finally:
             self._watchers.discard(watcher)
+            self._dropped += watcher.dropped
 
 
 def _row(admission: Admission, settlement: Settlement | None = None) -> ExchangeRow:

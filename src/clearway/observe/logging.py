@@ -10,7 +10,7 @@ import sys
 import structlog
 
 from clearway.config.model import Log
-from clearway.core.exchange import Admission, Settlement
+from clearway.core.exchange import Admission, AttemptEnd, AttemptStart, Settlement
 
 
 def configure(settings: Log) -> None:
@@ -52,6 +52,9 @@ class ExchangeLog:
         """Not a line of its own."""
 
     def first_token(self, exchange_id: str) -> None:
+        """Not a line of its own."""
+
+    def tried(self, start: AttemptStart, end: AttemptEnd) -> None:
         """Not a line of its own."""
 
     def settled(self, settlement: Settlement) -> None:

@@ -82,6 +82,11 @@ class PriceList:
         """Names these very prices: rows of the ledger keep it."""
         return self._version
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name that has prices, in lower case; others are spelled like one of them."""
+        return tuple(self._by_name)
+
     def find(self, model: str, at_us: int) -> ModelPrice | None:
         """The price of a model at a moment (UTC, in microseconds); None: unknown."""
         timeline = self._timeline(model)

@@ -39,16 +39,18 @@ class App:
         hosts: The names that `Host` may have.
         room: Where bodies are held.
         control: The application behind the control socket.
+        metrics: Answers `GET /metrics`.
         is_ready: False while draining or while nothing can be recorded.
         origins: Pages that may call; none: no CORS header at all.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  # what stands behind the door
         self,
         gateway: Walker,
         hosts: Hosts,
         room: BodyRoom,
         control: Asgi,
+        metrics: Asgi,
         is_ready: Callable[[], bool],
         origins: Sequence[str] = (),
     ) -> None:
@@ -56,6 +58,7 @@ class App:
         self._hosts = hosts
         self._room = room
         self._control = control
+        self._metrics = metrics
         self._is_ready = is_ready
         route: Asgi = self._route
         self._answer = route
@@ -95,13 +98,16 @@ class App:
         extra = () if self._cors is None else self._cors.fields(head.headers)
         return Turn(connection, head, where, self._room, self._gateway, extra)
 
-    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  # ASGI's signature
+    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             where = place(scope["method"], scope["raw_path"])
             if where.local is None:
                 # A turn was refused for it: there is no other way here.
                 raise BadRequest("nothing is asked for")
-            await self._local(where.local, send)
+            if where.local == "metrics":
+                await self._metrics(scope, receive, send)
+            else:
+                await self._local(where.local, send)
         except GatewayError as error:
             await _answer(send, *render(error, "none"))
 

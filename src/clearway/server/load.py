@@ -54,6 +54,8 @@ class Load:
         self._refused = 0
         self.in_flight = 0
         """Exchanges that were let in and are not over."""
+        self.turned_away = 0
+        """Those that were not."""
 
     @property
     def is_over(self) -> bool:
@@ -93,6 +95,7 @@ class Load:
 
     def _refuse(self, over: str, sink: Sink) -> None:
         self._tell(over)
+        self.turned_away += 1
         error = Overloaded(_SENTENCES[over], retry_after_s=_RETRY_AFTER_S)
         status, headers, body = render(error, "none")
         sink.start(status, headers)

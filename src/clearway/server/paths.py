@@ -13,7 +13,7 @@ import msgspec
 from clearway.core.errors import BadRequest, NotFound
 from clearway.core.exchange import Endpoint
 
-Local = Literal["health", "ready", "probe", "home"]
+Local = Literal["health", "ready", "probe", "home", "metrics"]
 """What is answered here, without an exchange."""
 
 _PLAIN = re.compile(r"/[A-Za-z0-9._~!$&'()*+,=:@%/-]*")
@@ -34,6 +34,7 @@ _LOCAL: dict[tuple[str, str], Local] = {
     ("GET", "/ready"): "ready",
     ("HEAD", "/ready"): "ready",
     ("GET", "/"): "home",
+    ("GET", "/metrics"): "metrics",
     ("HEAD", "/"): "probe",
     ("GET", "/api/hello"): "probe",
     ("HEAD", "/api/hello"): "probe",

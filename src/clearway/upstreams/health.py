@@ -125,6 +125,8 @@ class Health:
         self._swept_at = 0.0
         self.marks: dict[tuple[str, str | None], Mark] = {}
         """Empty while nothing is wrong; look, but do not change."""
+        self.begun: dict[tuple[str, Failure], int] = {}
+        """How many cool-downs have begun, by upstream and kind of failure. Growth: one entry for each pair."""
 
     def holds_back(self, upstream: str, model: str | None) -> Mark | None:
         """The mark because of which this upstream had better not be asked for a model
@@ -193,7 +195,10 @@ class Health:
         if until > mark.until or not mark.is_told:
             mark.until = until
             mark.is_told = told.wait_s is not None and not told.takes_smaller
-        return mark if is_news and until > now else None
+        if not is_news or until <= now:
+            return None
+        self.begun[upstream, why] = self.begun.get((upstream, why), 0) + 1
+        return mark
 
     def succeeded(self, upstream: str, model: str | None, *, began: float, whole: bool) -> list[Mark]:
         """An attempt got an answer.
