@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -16,13 +16,12 @@ import structlog
 
 from clearway import __version__
 from clearway.config.check import is_loopback
+from clearway.config.load import Loaded
 from clearway.config.model import Config
 from clearway.config.problems import ConfigError, Problem
-from clearway.config.secrets import resolve
-from clearway.core.clock import Clock, SystemClock
+from clearway.core.clock import SystemClock
 from clearway.core.exchange import Admission, Settlement
 from clearway.core.ids import IdMaker
-from clearway.core.secret import Secret
 from clearway.core.usage import Billing, Cost, Usage
 from clearway.gateway.bookkeeping import Books, Feed, Pricing
 from clearway.gateway.pipeline import Gateway, Settings
@@ -54,8 +53,11 @@ from clearway.server.listen import (
     url_of,
 )
 from clearway.server.load import Load
+from clearway.server.reload import Behind, Door, InForce, Reload, Walks
 from clearway.server.serving import Serving
-from clearway.upstreams.registry import Managed, Parts, build
+from clearway.upstreams.fleet import Fleet
+from clearway.upstreams.health import Health
+from clearway.upstreams.registry import Managed
 
 log = structlog.get_logger()
 
@@ -68,6 +70,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
 
     url: str
     config: Config
+    """The settings of the start."""
     instance_id: str
     serving: Serving
     ledger: Ledger
@@ -97,7 +100,13 @@ class _Feeds:
 
 
 @contextlib.asynccontextmanager
-async def gateway(config: Config, environ: Mapping[str, str], *, show_first_key: bool) -> AsyncIterator[Running]:
+async def gateway(
+    config: Config,
+    environ: Mapping[str, str],
+    *,
+    show_first_key: bool,
+    reread: Callable[[], Loaded] | None = None,
+) -> AsyncIterator[Running]:
     """A gateway on open sockets.
 
     Args:
@@ -105,6 +114,7 @@ async def gateway(config: Config, environ: Mapping[str, str], *, show_first_key:
         environ: Where `{ env = … }` credentials are looked up, by the names given.
         show_first_key: Make an owner key where there is no key at all yet; only
             where somebody will see it.
+        reread: Reads the settings again, for a reload; None: these stay.
 
     Raises:
         ConfigError: The settings cannot be used.
@@ -123,7 +133,9 @@ async def gateway(config: Config, environ: Mapping[str, str], *, show_first_key:
     async with contextlib.AsyncExitStack() as stack:
         lock = stack.enter_context(DataDirLock(data_dir))
         await asyncio.to_thread(lock.acquire, info)
-        upstreams = await _upstreams(config, environ, clock, stack)
+        fleet = Fleet(environ, clock)
+        stack.push_async_callback(fleet.aclose)
+        upstreams = await fleet.build(config)
         store = await asyncio.to_thread(Store.open, config.store.url, data_dir, clock=clock, ids=ids)
         stack.callback(store.close)
         first_key = _first_key(store) if show_first_key else None
@@ -139,56 +151,50 @@ async def gateway(config: Config, environ: Mapping[str, str], *, show_first_key:
         if writer.swept:
             log.warning("exchanges_swept", exchanges=writer.swept, outcome="interrupted")
         feed = LiveFeed()
-        walker = Gateway(
-            Settings(
-                instance_id=instance_id,
-                key_required=not is_loopback(config.server.host) or config.server.behind_proxy,
-                max_body=config.server.max_body,
-                heartbeat_s=config.server.heartbeat_s,
-                retries=config.retries,
-            ),
-            router=Router(upstreams, config.models.aliases),
-            ring=keys,
-            books=Books(journal=writer, feed=_Feeds(feed, ExchangeLog()), clock=clock, price=_pricing(config)),
-            limiter=Unlimited(),
-            ids=ids,
+        health = Health(clock, config.retries.longest_cool_down_s)
+        limiter = Unlimited()
+
+        def prepare(config: Config) -> Walks:
+            settings, price = _settings(config, instance_id), _pricing(config)
+
+            def walk(upstreams: Sequence[Managed]) -> Gateway:
+                return Gateway(
+                    settings,
+                    router=Router(upstreams, config.models.aliases),
+                    ring=keys,
+                    books=Books(journal=writer, feed=_Feeds(feed, ExchangeLog()), clock=clock, price=price),
+                    limiter=limiter,
+                    ids=ids,
+                    health=health,
+                )
+
+            return walk
+
+        behind = Behind(fleet=fleet, health=health, prepare=prepare)
+        now = InForce(config=config, upstreams=upstreams, walk=prepare(config)(upstreams))
+        back = _Back(
+            now=now,
+            behind=behind,
+            reread=reread,
+            writer=writer,
+            store=store,
+            feed=feed,
+            info=info,
+            max_connections=max_connections,
         )
-        back = _Back(walker=walker, writer=writer, store=store, feed=feed, info=info, max_connections=max_connections)
-        running = _door(config, back, [tcp, control], url, first_key)
+        running = _door(back, [tcp, control], url, first_key)
         lock.publish(msgspec.structs.replace(info, url=url, socket=str(path)))
         yield running
 
 
-async def _upstreams(
-    config: Config, environ: Mapping[str, str], clock: Clock, stack: contextlib.AsyncExitStack
-) -> list[Managed]:
-    built: list[Managed] = []
-    for place, settings in enumerate(config.upstreams):
-        parts = Parts(
-            settings=settings,
-            timeouts=config.server.timeouts,
-            clock=clock,
-            credential=_credential(place, config, environ),
-        )
-        try:
-            upstream = build(parts)
-        except ValueError as error:
-            raise ConfigError(Problem(f"upstream {settings.name}", f"upstreams[{place}]", str(error))) from error
-        stack.push_async_callback(upstream.aclose)
-        await upstream.start()
-        built.append(upstream)
-    return built
-
-
-def _credential(place: int, config: Config, environ: Mapping[str, str]) -> Callable[[], Secret]:
-    def fetch() -> Secret:
-        settings, name = config.upstreams[place], f"upstreams[{place}].api_key"
-        if settings.api_key is None:
-            hint = 'write api_key = { env = "ANTHROPIC_API_KEY" }, or { file = "…" }'
-            raise ConfigError(Problem(f"upstream {settings.name}", name, "is missing", hint))
-        return resolve(settings.api_key, environ, setting=name)
-
-    return fetch
+def _settings(config: Config, instance_id: str) -> Settings:
+    return Settings(
+        instance_id=instance_id,
+        key_required=not is_loopback(config.server.host) or config.server.behind_proxy,
+        max_body=config.server.max_body,
+        heartbeat_s=config.server.heartbeat_s,
+        retries=config.retries,
+    )
 
 
 def _pricing(config: Config) -> Pricing:
@@ -215,7 +221,9 @@ def _first_key(store: Store) -> str | None:
 class _Back(msgspec.Struct, frozen=True, kw_only=True):
     """What stands behind the door."""
 
-    walker: Gateway
+    now: InForce
+    behind: Behind
+    reread: Callable[[], Loaded] | None
     writer: Writer
     store: Store
     feed: LiveFeed
@@ -223,11 +231,10 @@ class _Back(msgspec.Struct, frozen=True, kw_only=True):
     max_connections: int
 
 
-def _door(config: Config, back: _Back, sockets: list[socket.socket], url: str, first_key: str | None) -> Running:
+def _door(back: _Back, sockets: list[socket.socket], url: str, first_key: str | None) -> Running:
     """The server in front of the walk."""
-    info, writer, feed = back.info, back.writer, back.feed
+    info, writer, feed, config = back.info, back.writer, back.feed, back.now.config
     holders = Holders()
-    upstreams = tuple({"name": upstream.name, "kind": upstream.kind} for upstream in config.upstreams)
 
     def status() -> Status:
         return Status(
@@ -236,14 +243,14 @@ def _door(config: Config, back: _Back, sockets: list[socket.socket], url: str, f
             version=info.version,
             instance_id=info.instance_id,
             started_us=info.started_us,
-            upstreams=upstreams,
+            upstreams=tuple({"name": upstream.name, "kind": upstream.kind} for upstream in back.now.upstreams),
             healthy=writer.healthy,
             open_exchanges=feed.open_exchanges,
             cooling=tuple(
                 Cooling(
                     upstream=mark.upstream, model=mark.model, why=mark.why, left_s=round(left_s, 3), told=mark.is_told
                 )
-                for mark, left_s in back.walker.health.cooling()
+                for mark, left_s in back.behind.health.cooling()
             ),
         )
 
@@ -251,7 +258,8 @@ def _door(config: Config, back: _Back, sockets: list[socket.socket], url: str, f
         # Starlette is for what is seldom asked: a start need not wait for it.
         from clearway.server.control import control_app  # noqa: PLC0415  # as above
 
-        return control_app(back.store, feed, holders, status, partial(writer.flush, _SOON_S))
+        asked = None if reload is None else reload.ask
+        return control_app(back.store, feed, holders, status, partial(writer.flush, _SOON_S), asked)
 
     room = BodyRoom(
         max_body=config.server.max_body,
@@ -259,7 +267,7 @@ def _door(config: Config, back: _Back, sockets: list[socket.socket], url: str, f
         max_reading=config.server.max_reading,
     )
     hosts = Hosts(config.server.host, config.server.hosts)
-    load = Load(back.walker, max_in_flight=config.server.max_in_flight, max_memory=config.server.max_memory)
+    load = Load(back.now.walk, max_in_flight=config.server.max_in_flight, max_memory=config.server.max_memory)
     app = App(
         load,
         hosts,
@@ -269,6 +277,11 @@ def _door(config: Config, back: _Back, sockets: list[socket.socket], url: str, f
         config.server.cors_origins,
     )
     serving = Serving(app, sockets, drain_s=config.server.drain_s, max_connections=back.max_connections)
+    reload = None
+    if back.reread is not None:
+        reload = Reload(Door(app=app, load=load, room=room, serving=serving), back.behind, back.now, back.reread)
+        serving.tend(reload.attend)
+        serving.on_hangup(reload.hang_up)
     return Running(
         url=url,
         config=config,

@@ -20,6 +20,7 @@ from clearway.cli.options import Options
 
 _COMMANDS = {
     "serve": ("clearway.cli.serve", "Run the gateway."),
+    "reload": ("clearway.cli.reload", "Have the running gateway read its configuration again."),
     "run": ("clearway.cli.run", "Run a command with its requests going through a gateway."),
     "demo": ("clearway.cli.demo", "Try everything with a simulated model and no account."),
     "log": ("clearway.cli.log", "List exchanges, or follow them as they happen."),

@@ -2,6 +2,7 @@
 
 Sizes are in bytes and durations in seconds here; the file may say `"64MB"` or
 `"30d"` (`config/units.py`). Secrets are named by where they are, never written.
+What a reload puts in force is every setting but those marked with `restart`.
 """
 
 from typing import Annotated, Literal
@@ -10,6 +11,7 @@ import msgspec
 
 Bytes = Annotated[int, msgspec.Meta(ge=1, extra={"unit": "bytes"})]
 Seconds = Annotated[float, msgspec.Meta(gt=0, extra={"unit": "seconds"})]
+OnlyAtStart = msgspec.Meta(extra={"restart": True})
 Kind = Literal["anthropic", "passthrough", "replay", "sim"]
 
 
@@ -29,9 +31,9 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class Server(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The listening side."""
 
-    host: str = "127.0.0.1"
+    host: Annotated[str, OnlyAtStart] = "127.0.0.1"
     """Address to listen on. Anything but loopback needs keys and `behind_proxy`. Default loopback."""
-    port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 8317
+    port: Annotated[int, msgspec.Meta(ge=0, le=65535, extra={"restart": True})] = 8317
     """TCP port; 0 picks a free one. Default 8317."""
     max_body: Bytes = 64_000_000
     """Largest request body, compressed or not, in bytes. Default 64MB."""
@@ -44,13 +46,13 @@ class Server(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_memory: Annotated[int, msgspec.Meta(ge=0, extra={"unit": "bytes"})] = 0
     """Memory that the process may hold; past it new exchanges are refused with 529.
     0: 80 % of what the machine, or its control group, has. Default 0. Linux only."""
-    behind_proxy: bool = False
+    behind_proxy: Annotated[bool, OnlyAtStart] = False
     """A reverse proxy with TLS stands in front: every request needs a key. Default false."""
     hosts: tuple[str, ...] = ()
     """Further names that the `Host` header may have. Default none."""
     cors_origins: tuple[str, ...] = ()
     """Web origins that may call `/v1/*`. Default none: no CORS headers at all."""
-    data_dir: str = "~/.local/share/clearway"
+    data_dir: Annotated[str, OnlyAtStart] = "~/.local/share/clearway"
     """Where the ledger, the control socket and the installation secret live (0700)."""
     heartbeat_s: Seconds = 15.0
     """Silence in a stream after which a `ping` is sent to the client. Default 15."""
@@ -76,7 +78,7 @@ class Retries(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Store(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the ledger is kept."""
 
-    url: str = "sqlite"
+    url: Annotated[str, OnlyAtStart] = "sqlite"
     """`sqlite` (in the data directory) or `postgresql://…`."""
 
 

@@ -67,7 +67,8 @@ def _table(name: str, struct: type[msgspec.Struct]) -> str:
         if kind.table is not None and not kind.is_optional:
             inner.append(_table(f"{name}.{field}", kind.table))
             continue
-        lines += [_comment(docs[field]), f"# {field} = {as_toml(getattr(fresh, field), kind)}"]
+        note = " Needs a restart." if kind.needs_restart else ""
+        lines += [_comment(docs[field] + note), f"# {field} = {as_toml(getattr(fresh, field), kind)}"]
     return "\n".join([*lines, "", *inner])
 
 

@@ -5,7 +5,7 @@ Each step is a file beside this one; the way back of an error is at the end.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 import structlog
@@ -51,25 +51,49 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Gateway:
-    """Walks requests. One for the process; all state of a request is in its `Exchange`."""
+    """Walks requests. One for each configuration that was ever in force: a request is
+    walked to its end by the one that it came to. All state of a request is in its `Exchange`.
+    """
 
-    def __init__(  # the one place where the parts meet
-        self, settings: Settings, *, router: Router, ring: KeyRing, books: Books, limiter: Limiter, ids: IdMaker
+    def __init__(  # noqa: PLR0913  # the one place where the parts meet
+        self,
+        settings: Settings,
+        *,
+        router: Router,
+        ring: KeyRing,
+        books: Books,
+        limiter: Limiter,
+        ids: IdMaker,
+        health: Health,
     ) -> None:
         self._settings = settings
         self._router = router
         self._ring = ring
         self._books = books
         self._ids = ids
-        self.health = Health(books.clock, settings.retries.longest_cool_down_s)
-        cooling = Cooling(self.health, books.clock)
-        self._sender = Sender(limiter, settings.heartbeat_s, cooling, settings.retries)
+        self._cooling = Cooling(health, books.clock)
+        self._sender = Sender(limiter, settings.heartbeat_s, self._cooling, settings.retries)
         self._models = ModelList(router, limiter, books.clock)
+        self._running = 0
+        self._idle: asyncio.Future[None] | None = None
+
+    def ignore(self, upstreams: Iterable[str]) -> None:
+        """These names are gone or mean others from now on: what happens at those that
+        are known here is no news of the new ones.
+        """
+        self._cooling.ignore(upstreams)
+
+    async def idle(self) -> None:
+        """Another one has taken its place: wait until what runs here is over."""
+        if self._running:
+            self._idle = asyncio.get_running_loop().create_future()
+            await self._idle
 
     async def serve(self, call: Call, sink: Sink) -> None:
         """Answer one request, whatever happens. Raises CancelledError only."""
         exchange_id = self._ids.new()
         exchange: Exchange | None = None
+        self._running += 1
         try:
             # Looked at again and again; all the others are only sent on.
             fields = Fields.of(call.headers)
@@ -96,6 +120,10 @@ class Gateway:
             log.exception("exchange_failed", exchange_id=exchange_id)
             hint = f"the gateway's log has more under {exchange_id}"
             self._refuse(exchange, GatewayError("something went wrong here", hint=hint), exchange_id, sink)
+        finally:
+            self._running -= 1
+            if self._idle is not None and not self._running and not self._idle.done():
+                self._idle.set_result(None)
 
     def _authenticate(self, noted: Headers, *, was_forwarded: bool) -> Caller:
         required = self._settings.key_required or was_forwarded

@@ -53,17 +53,24 @@ class App:
         origins: Sequence[str] = (),
     ) -> None:
         self._gateway = gateway
-        self._hosts = hosts
         self._room = room
         self._control = control
         self._is_ready = is_ready
-        route: Asgi = self._route
-        self._answer = route
-        self._cors: Cors | None = None
-        if origins:
-            from clearway.server import cors  # noqa: PLC0415  # Starlette is not for every start
+        self.adjust(hosts, self.cors_for(origins))
 
-            self._answer = self._cors = cors.Cors(route, origins)
+    def cors_for(self, origins: Sequence[str]) -> "Cors | None":
+        """What lets pages of `origins` call. Imports much the first time, and may be called in a thread."""
+        if not origins:
+            return None
+        from clearway.server import cors  # noqa: PLC0415  # Starlette is not for every start
+
+        return cors.Cors(self._route, origins)
+
+    def adjust(self, hosts: Hosts, cors: "Cors | None") -> None:
+        """Other names and origins, for what comes from now on."""
+        self._hosts = hosts
+        self._cors = cors
+        self._answer: Asgi = cors or self._route
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

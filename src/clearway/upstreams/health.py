@@ -11,6 +11,7 @@ that asking costs a look at an empty dictionary.
 Used by gateway/cooling.
 """
 
+from collections.abc import Iterable
 from math import inf
 from typing import Literal
 
@@ -125,6 +126,13 @@ class Health:
         self._swept_at = 0.0
         self.marks: dict[tuple[str, str | None], Mark] = {}
         """Empty while nothing is wrong; look, but do not change."""
+
+    def adjust(self, longest_s: float, changed: Iterable[str]) -> None:
+        """The configuration is another one: what is known of `changed` upstreams is of no use any more."""
+        self._longest_s = longest_s
+        gone = set(changed)
+        for key in [key for key in self.marks if key[0] in gone or longest_s <= 0]:
+            del self.marks[key]
 
     def holds_back(self, upstream: str, model: str | None) -> Mark | None:
         """The mark because of which this upstream had better not be asked for a model
