@@ -231,6 +231,32 @@ def _overloaded() -> bytes:
     return b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"busy"}}\n\n'
 
 
+def test_a_file_that_is_being_written(place: Place) -> None:
+    """An editor empties a file before it fills it: what is not whole yet is never put in force."""
+    over = Event()
+
+    def work() -> set[int]:
+        seen = set()
+        while not over.is_set():
+            seen.add(place.ask().head.status)
+        return seen
+
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            working = pool.submit(work)
+            for _ in range(5):
+                place.write("")
+                os.kill(place.gateway.pid, signal.SIGHUP)
+                # As long as it is written at all, it is waited for.
+                for _ in range(5):
+                    place.write(" ")
+                place.hang_up(upstream("api", place.first.upstream.url))
+        finally:
+            over.set()
+
+        assert {200} == working.result()
+
+
 def test_many_signals_are_one_wish(place: Place) -> None:
     """Signals that come faster than they are obeyed are not queued, and the last word counts."""
     for turn in range(50):

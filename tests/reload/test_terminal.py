@@ -21,16 +21,18 @@ def test_a_closed_terminal_ends_it(tmp_path: Path) -> None:
     """A window that is closed leaves no gateway behind; while it is open SIGHUP reloads."""
     gateway = GatewayProcess(tmp_path)
     terminal, child = pty.openpty()
-    try:
-        process = _at_terminal(gateway, child)
-    finally:
-        os.close(child)
-    said = b""
-    while b"log --follow" not in said:
-        said += os.read(terminal, 4096)
-    os.kill(process.pid, signal.SIGHUP)
-    wait_until(lambda: "configuration_reloaded" in gateway.log, "it was read again")
+    with _at_terminal(gateway, child) as process:
+        try:
+            said = b""
+            while b"log --follow" not in said:
+                said += os.read(terminal, 4096)
+            # The test itself must not hold it.
+            os.close(child)
+            os.kill(process.pid, signal.SIGHUP)
+            wait_until(lambda: "configuration_reloaded" in gateway.log, "it was read again")
 
-    assert process.poll() is None
-    os.close(terminal)
-    assert 0 == process.wait(15)
+            assert process.poll() is None
+            os.close(terminal)
+            assert 0 == process.wait(15)
+        finally:
+            process.kill()

@@ -10,8 +10,10 @@ Growth: one walk and its upstreams for each configuration that still has exchang
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 
 import msgspec
 import structlog
@@ -21,10 +23,10 @@ from clearway.config.load import Loaded
 from clearway.config.model import Config
 from clearway.config.problems import ConfigError, Problem
 from clearway.gateway.pipeline import Gateway
+from clearway.gateway.wrong_keys import WrongKeys
 from clearway.observe.logging import configure
 from clearway.server.app import App
 from clearway.server.body import BodyRoom
-from clearway.server.hosts import Hosts
 from clearway.server.load import Load
 from clearway.server.serving import Serving
 from clearway.upstreams.fleet import Fleet
@@ -32,6 +34,10 @@ from clearway.upstreams.health import Health
 from clearway.upstreams.registry import Managed
 
 log = structlog.get_logger()
+
+_SETTLE_S = 0.1
+_SETTLES = 50
+"""So long a file must be left alone, and so often it is waited for."""
 
 Walks = Callable[[Sequence[Managed]], Gateway]
 """Makes the walk of a configuration over its upstreams; cannot fail."""
@@ -51,6 +57,7 @@ class Behind(msgspec.Struct, frozen=True, kw_only=True):
 
     fleet: Fleet
     health: Health
+    wrong_keys: WrongKeys
     prepare: Callable[[Config], Walks]
     """Does all of a walk's making that can fail (ConfigError) or takes long; called in a thread."""
 
@@ -136,7 +143,7 @@ class Reload:
             walk.ignore(gone)
         self._behind.health.adjust(config.retries.longest_cool_down_s, gone)
         self._adjust(config)
-        self._door.app.adjust(Hosts(config.server.host, config.server.hosts), cors)
+        self._door.app.adjust(config.server, cors)
         group.create_task(self._retire(old))
         rotated = self._behind.fleet.rotated(old.upstreams, upstreams)
         changes = (*compare(before, loaded.config), *rotated)
@@ -147,6 +154,7 @@ class Reload:
         door.load.adjust(self._now.walk, max_in_flight=server.max_in_flight, max_memory=server.max_memory)
         door.room.adjust(max_body=server.max_body, max_buffered=server.max_buffered, max_reading=server.max_reading)
         door.serving.adjust(drain_s=server.drain_s)
+        self._behind.wrong_keys.adjust(server.wrong_keys_per_minute)
 
     async def _retire(self, old: InForce) -> None:
         await old.walk.idle()
@@ -161,20 +169,45 @@ def pinned(reread: Callable[[], Loaded], first: Loaded) -> Callable[[], Loaded]:
     """`reread`, but a file that was read at first must be there still.
 
     Without it the search would go on to other places, and its settings would be gone
-    because an editor was just writing it.
+    because an editor was just writing it. Waits until nobody writes it: call it in a thread.
     """
     return partial(_reread, reread, first)
 
 
 def _reread(reread: Callable[[], Loaded], first: Loaded) -> Loaded:
-    try:
-        loaded = reread()
-    except OSError as error:
-        raise ConfigError(Problem(error.filename or "", "", f"cannot be read: {error.strerror}")) from error
+    for _ in range(_SETTLES):
+        before = _signature(first.path)
+        loaded, error = _try(reread)
+        # A file that is being written is empty at first, or half of itself: valid, and not meant.
+        time.sleep(_SETTLE_S)
+        if before == _signature(first.path):
+            break
+    else:
+        raise ConfigError(Problem(str(first.path), "", "is being written all the time", "wait until it is whole"))
+    if loaded is None:
+        raise error or ConfigError()
     if first.path is not None and loaded.path != first.path:
         found = "" if loaded.path is None else f", and {loaded.path} would be read instead"
         raise ConfigError(Problem(str(first.path), "", f"is not there any more{found}", "put it back, or restart"))
     return loaded
+
+
+def _try(reread: Callable[[], Loaded]) -> tuple[Loaded | None, ConfigError | None]:
+    try:
+        return reread(), None
+    except ConfigError as error:
+        return None, error
+    except OSError as error:
+        return None, ConfigError(Problem(error.filename or "", "", f"cannot be read: {error.strerror}"))
+
+
+def _signature(path: Path | None) -> tuple[int, ...]:
+    """Is another one when the file was written to."""
+    try:
+        told = (path or Path()).stat()
+    except OSError:
+        return ()
+    return told.st_ino, told.st_size, told.st_mtime_ns
 
 
 def _tell(came: Reloaded) -> None:
