@@ -19,13 +19,14 @@ from clearway.config.check import is_loopback
 from clearway.config.load import Loaded
 from clearway.config.model import Config
 from clearway.config.problems import ConfigError, Problem
-from clearway.core.clock import SystemClock
+from clearway.core.clock import Clock, SystemClock
 from clearway.core.exchange import Admission, Settlement
 from clearway.core.ids import IdMaker
 from clearway.core.usage import Billing, Cost, Usage
 from clearway.gateway.bookkeeping import Books, Feed, Pricing
 from clearway.gateway.pipeline import Gateway, Settings
 from clearway.gateway.route import Router
+from clearway.gateway.wrong_keys import WrongKeys
 from clearway.keys.model import KeySpec
 from clearway.ledger.instances import Instance
 from clearway.ledger.keyring import KeyCache
@@ -42,7 +43,6 @@ from clearway.pricing.prices import PriceFileError, PriceList
 from clearway.server.app import App, Asgi
 from clearway.server.body import BodyRoom
 from clearway.server.holders import Holders
-from clearway.server.hosts import Hosts
 from clearway.server.late import Late
 from clearway.server.listen import (
     check_bind,
@@ -152,26 +152,22 @@ async def gateway(
             log.warning("exchanges_swept", exchanges=writer.swept, outcome="interrupted")
         feed = LiveFeed()
         health = Health(clock, config.retries.longest_cool_down_s)
+        wrong_keys = WrongKeys(clock, config.server.wrong_keys_per_minute)
         limiter = Unlimited()
 
-        def prepare(config: Config) -> Walks:
-            settings, price = _settings(config, instance_id), _pricing(config)
-
-            def walk(upstreams: Sequence[Managed]) -> Gateway:
-                return Gateway(
-                    settings,
-                    router=Router(upstreams, config.models.aliases),
-                    ring=keys,
-                    books=Books(journal=writer, feed=_Feeds(feed, ExchangeLog()), clock=clock, price=price),
-                    limiter=limiter,
-                    ids=ids,
-                    health=health,
-                )
-
-            return walk
-
-        behind = Behind(fleet=fleet, health=health, prepare=prepare)
-        now = InForce(config=config, upstreams=upstreams, walk=prepare(config)(upstreams))
+        making = _Making(
+            instance_id=instance_id,
+            ring=keys,
+            writer=writer,
+            feed=feed,
+            limiter=limiter,
+            ids=ids,
+            health=health,
+            wrong_keys=wrong_keys,
+            clock=clock,
+        )
+        behind = Behind(fleet=fleet, health=health, wrong_keys=wrong_keys, prepare=making.prepare)
+        now = InForce(config=config, upstreams=upstreams, walk=making.prepare(config)(upstreams))
         back = _Back(
             now=now,
             behind=behind,
@@ -187,14 +183,45 @@ async def gateway(
         yield running
 
 
-def _settings(config: Config, instance_id: str) -> Settings:
-    return Settings(
-        instance_id=instance_id,
-        key_required=not is_loopback(config.server.host) or config.server.behind_proxy,
-        max_body=config.server.max_body,
-        heartbeat_s=config.server.heartbeat_s,
-        retries=config.retries,
-    )
+class _Making(msgspec.Struct, frozen=True, kw_only=True):
+    """What every walk is made of, whatever the configuration."""
+
+    instance_id: str
+    ring: KeyCache
+    writer: Writer
+    feed: LiveFeed
+    limiter: Unlimited
+    ids: IdMaker
+    health: Health
+    wrong_keys: WrongKeys
+    clock: Clock
+
+    def prepare(self, config: Config) -> Walks:
+        """See `server.reload.Behind.prepare`."""
+        price = _pricing(config)
+        settings = Settings(
+            instance_id=self.instance_id,
+            key_required=not is_loopback(config.server.host) or config.server.behind_proxy,
+            max_body=config.server.max_body,
+            heartbeat_s=config.server.heartbeat_s,
+            retries=config.retries,
+        )
+
+        def walk(upstreams: Sequence[Managed]) -> Gateway:
+            # The log of exchanges looks at the level once.
+            told = _Feeds(self.feed, ExchangeLog())
+            return Gateway(
+                settings,
+                router=Router(upstreams, config.models.aliases),
+                ring=self.ring,
+                books=Books(journal=self.writer, feed=told, clock=self.clock, price=price),
+                limiter=self.limiter,
+                ids=self.ids,
+                health=self.health,
+                wrong_keys=self.wrong_keys,
+            )
+
+        return walk
 
 
 def _pricing(config: Config) -> Pricing:
@@ -266,15 +293,13 @@ def _door(back: _Back, sockets: list[socket.socket], url: str, first_key: str | 
         max_buffered=config.server.max_buffered,
         max_reading=config.server.max_reading,
     )
-    hosts = Hosts(config.server.host, config.server.hosts)
     load = Load(back.now.walk, max_in_flight=config.server.max_in_flight, max_memory=config.server.max_memory)
     app = App(
         load,
-        hosts,
         room,
         Late(control),
         lambda: writer.healthy and serving.is_accepting and not load.is_over,
-        config.server.cors_origins,
+        config.server,
     )
     serving = Serving(app, sockets, drain_s=config.server.drain_s, max_connections=back.max_connections)
     reload = None

@@ -79,6 +79,8 @@ IN_FORCE = {
     "server.max_in_flight",
     "server.max_memory",
     "server.hosts",
+    "server.trusted_proxies",
+    "server.wrong_keys_per_minute",
     "server.cors_origins",
     "server.heartbeat_s",
     "server.drain_s",

@@ -10,7 +10,7 @@ from rich.text import Text
 from clearway.cli.clean import clean
 from clearway.cli.diagnosis.finding import Finding, fail, ok
 from clearway.cli.diagnosis.home import check_home, check_owner
-from clearway.cli.diagnosis.network import check_cooling, check_listening, check_upstreams
+from clearway.cli.diagnosis.network import check_cooling, check_listening, check_proxies, check_upstreams
 from clearway.cli.diagnosis.surroundings import (
     check_claude_code,
     check_descriptors,
@@ -71,6 +71,7 @@ def _configured(loaded: Loaded, environ: dict[str, str]) -> Iterator[Finding]:
     owner, status = check_owner(config)
     yield owner
     yield from check_listening(config, status)
+    yield from check_proxies(config)
     yield from check_secrets(config, environ)
     yield from check_upstreams(config, loaded.origins, clock)
     yield from check_cooling(status)

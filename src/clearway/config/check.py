@@ -91,8 +91,23 @@ class Rules:
                     f"{origin!r} is not an origin",
                     'write it like "https://app.example"',
                 )
+        for place, network in enumerate(server.trusted_proxies):
+            self._check_network(f"server.trusted_proxies[{place}]", network)
         if server.max_body > server.max_buffered:
             self._complain("server.max_body", "is larger than server.max_buffered, so that no such body could be read")
+
+    def _check_network(self, setting: str, text: str) -> None:
+        try:
+            network = ipaddress.ip_network(text)
+        except ValueError:
+            self._complain(
+                setting,
+                f"{text!r} is no address and no network",
+                'write it like "10.0.0.7", "10.0.0.0/8" or "fd00::/8"',
+            )
+            return
+        if not network.prefixlen:
+            self._complain(setting, "is everybody: anybody could say to come from anywhere", "name the proxies only")
 
     def _check_retries(self) -> None:
         retries = self._config.retries

@@ -48,6 +48,12 @@ class Server(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     0: 80 % of what the machine, or its control group, has. Default 0. Linux only."""
     behind_proxy: Annotated[bool, OnlyAtStart] = False
     """A reverse proxy with TLS stands in front: every request needs a key. Default false."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses and networks of reverse proxies whose `x-forwarded-for` or `forwarded` says where a request
+    comes from. Everybody else counts as the address that it calls from. Default none."""
+    wrong_keys_per_minute: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 10
+    """Wrong keys (unknown, mistyped, expired, revoked) of one source within a minute that are answered as such;
+    further ones get 429. Right keys slow nobody down. 0: no limit. Default 10."""
     hosts: tuple[str, ...] = ()
     """Further names that the `Host` header may have. Default none."""
     cors_origins: tuple[str, ...] = ()

@@ -27,6 +27,7 @@ from clearway.gateway.models import ModelList
 from clearway.gateway.relay import outcome_of
 from clearway.gateway.route import Router
 from clearway.gateway.send import Sender
+from clearway.gateway.wrong_keys import WrongKeys
 from clearway.ledger.protocol import KeyRing
 from clearway.limits.protocol import Limiter
 from clearway.upstreams.health import Health
@@ -65,12 +66,14 @@ class Gateway:
         limiter: Limiter,
         ids: IdMaker,
         health: Health,
+        wrong_keys: WrongKeys,
     ) -> None:
         self._settings = settings
         self._router = router
         self._ring = ring
         self._books = books
         self._ids = ids
+        self._wrong_keys = wrong_keys
         self._cooling = Cooling(health, books.clock)
         self._sender = Sender(limiter, settings.heartbeat_s, self._cooling, settings.retries)
         self._models = ModelList(router, limiter, books.clock)
@@ -99,7 +102,7 @@ class Gateway:
             fields = Fields.of(call.headers)
             known = known_of(fields.names)
             noted = known.notable.of(fields)
-            caller = self._authenticate(noted, was_forwarded=known.was_forwarded)
+            caller = self._authenticate(noted, call.source, was_forwarded=known.was_forwarded)
             try:
                 upstreams = self._router.open_to(caller, call.endpoint)
                 asked = await self._read(call, noted, caller)
@@ -125,9 +128,15 @@ class Gateway:
             if self._idle is not None and not self._running and not self._idle.done():
                 self._idle.set_result(None)
 
-    def _authenticate(self, noted: Headers, *, was_forwarded: bool) -> Caller:
-        required = self._settings.key_required or was_forwarded
-        return authenticate(noted, self._ring, now_us=self._books.clock.now_us(), key_required=required)
+    def _authenticate(self, noted: Headers, source: str, *, was_forwarded: bool) -> Caller:
+        return authenticate(
+            noted,
+            self._ring,
+            now_us=self._books.clock.now_us(),
+            key_required=self._settings.key_required or was_forwarded,
+            wrong=self._wrong_keys,
+            source=source,
+        )
 
     async def _read(self, call: Call, noted: Headers, caller: Caller) -> Asked:
         body = await call.body()

@@ -10,11 +10,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from clearway.config.model import Server
 from clearway.core.errors import BadRequest, GatewayError
 from clearway.server.body import BodyRoom
 from clearway.server.guard import EXTENSION, Guard
 from clearway.server.hosts import Hosts
 from clearway.server.paths import Local, place
+from clearway.server.sources import Sources
 from clearway.server.turn import Connection, Head, Turn, Walker
 from clearway.wire.messages.errors import render
 
@@ -36,27 +38,26 @@ class App:
 
     Args:
         gateway: Walks the requests.
-        hosts: The names that `Host` may have.
         room: Where bodies are held.
         control: The application behind the control socket.
         is_ready: False while draining or while nothing can be recorded.
-        origins: Pages that may call; none: no CORS header at all.
+        settings: Names that `Host` may have, pages that may call (none: no CORS header at all),
+            proxies that say where requests come from.
     """
 
     def __init__(
         self,
         gateway: Walker,
-        hosts: Hosts,
         room: BodyRoom,
         control: Asgi,
         is_ready: Callable[[], bool],
-        origins: Sequence[str] = (),
+        settings: Server,
     ) -> None:
         self._gateway = gateway
         self._room = room
         self._control = control
         self._is_ready = is_ready
-        self.adjust(hosts, self.cors_for(origins))
+        self.adjust(settings, self.cors_for(settings.cors_origins))
 
     def cors_for(self, origins: Sequence[str]) -> "Cors | None":
         """What lets pages of `origins` call. Imports much the first time, and may be called in a thread."""
@@ -66,9 +67,10 @@ class App:
 
         return cors.Cors(self._route, origins)
 
-    def adjust(self, hosts: Hosts, cors: "Cors | None") -> None:
-        """Other names and origins, for what comes from now on."""
-        self._hosts = hosts
+    def adjust(self, settings: Server, cors: "Cors | None") -> None:
+        """Other names, origins and proxies, for what comes from now on. `cors` is that of `settings`."""
+        self._hosts = Hosts(settings.host, settings.hosts)
+        self._sources = Sources(settings.trusted_proxies)
         self._cors = cors
         self._answer: Asgi = cors or self._route
 
@@ -99,6 +101,7 @@ class App:
         if where.run_id is not None or not query:
             own = where.path.encode("latin-1")
             head.target = own + b"?" + query if query else own
+        head.source = self._sources.of(head.source, head.headers)
         extra = () if self._cors is None else self._cors.fields(head.headers)
         return Turn(connection, head, where, self._room, self._gateway, extra)
 
