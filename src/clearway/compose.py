@@ -33,8 +33,10 @@ from clearway.ledger.keyring import KeyCache
 from clearway.ledger.lock import DataDirLock, OwnerInfo
 from clearway.ledger.protocol import Ledger
 from clearway.ledger.store import Store
+from clearway.ledger.told import Told
 from clearway.ledger.writer import Writer
 from clearway.limits.unlimited import Unlimited
+from clearway.observe.alerts import Alerts
 from clearway.observe.feed import LiveFeed
 from clearway.observe.logging import ExchangeLog
 from clearway.observe.protocol import Cooling, Status
@@ -58,6 +60,7 @@ from clearway.server.serving import Serving
 from clearway.upstreams.fleet import Fleet
 from clearway.upstreams.health import Health
 from clearway.upstreams.registry import Managed
+from clearway.upstreams.webhooks import webhooks
 
 log = structlog.get_logger()
 
@@ -152,7 +155,7 @@ async def gateway(
             log.warning("exchanges_swept", exchanges=writer.swept, outcome="interrupted")
         feed = LiveFeed()
         health = Health(clock, config.retries.longest_cool_down_s)
-        wrong_keys = WrongKeys(clock, config.server.wrong_keys_per_minute)
+        alerts = Alerts(Told(store.database, clock), clock, ids)
         limiter = Unlimited()
 
         making = _Making(
@@ -163,10 +166,12 @@ async def gateway(
             limiter=limiter,
             ids=ids,
             health=health,
-            wrong_keys=wrong_keys,
+            wrong_keys=WrongKeys(clock, config.server.wrong_keys_per_minute),
+            alerts=alerts,
+            environ=environ,
             clock=clock,
         )
-        behind = Behind(fleet=fleet, health=health, wrong_keys=wrong_keys, prepare=making.prepare)
+        behind = Behind(fleet=fleet, health=health, wrong_keys=making.wrong_keys, prepare=making.prepare)
         now = InForce(config=config, upstreams=upstreams, walk=making.prepare(config)(upstreams))
         back = _Back(
             now=now,
@@ -179,6 +184,7 @@ async def gateway(
             max_connections=max_connections,
         )
         running = _door(back, [tcp, control], url, first_key)
+        running.serving.tend(alerts.attend)
         lock.publish(msgspec.structs.replace(info, url=url, socket=str(path)))
         yield running
 
@@ -194,11 +200,14 @@ class _Making(msgspec.Struct, frozen=True, kw_only=True):
     ids: IdMaker
     health: Health
     wrong_keys: WrongKeys
+    alerts: Alerts
+    environ: Mapping[str, str]
     clock: Clock
 
     def prepare(self, config: Config) -> Walks:
         """See `server.reload.Behind.prepare`."""
         price = _pricing(config)
+        receivers = webhooks(config, self.environ)
         settings = Settings(
             instance_id=self.instance_id,
             key_required=not is_loopback(config.server.host) or config.server.behind_proxy,
@@ -208,6 +217,7 @@ class _Making(msgspec.Struct, frozen=True, kw_only=True):
         )
 
         def walk(upstreams: Sequence[Managed]) -> Gateway:
+            self.alerts.adjust(config.usage.thresholds, receivers)
             # The log of exchanges looks at the level once.
             told = _Feeds(self.feed, ExchangeLog())
             return Gateway(

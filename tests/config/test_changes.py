@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from clearway.config.changes import compare, put_in_force
-from clearway.config.model import Config, Models, SecretSource, Server, Store, Timeouts, Upstream
+from clearway.config.model import Config, Models, SecretSource, Server, Store, Timeouts, Upstream, UsageSettings
 from clearway.config.tree import settings_of
 
 API = Upstream(name="api", kind="anthropic", api_key=SecretSource(env="A"))
@@ -40,6 +40,18 @@ CASES = [
         Config(upstreams=(msgspec.structs.replace(API, proxy="http://me:hush@p:1"),)),
         ['upstreams.api.proxy added: "http://***@p:1"'],
         id="password-in-a-proxy",
+    ),
+    pytest.param(
+        Config(),
+        Config(usage=UsageSettings(webhooks=("https://hooks.example/T/hush?x=hush",))),
+        ['usage.webhooks: [] -> ["https://hooks.example/***"]'],
+        id="webhook",
+    ),
+    pytest.param(
+        Config(),
+        Config(usage=UsageSettings(webhook_secret=SecretSource(env="A"))),
+        ['usage.webhook_secret.env added: "A"'],
+        id="optional-table",
     ),
     pytest.param(
         Config(store=Store(url="postgresql://me:hush@a/x")),
@@ -96,6 +108,10 @@ IN_FORCE = {
     "models.aliases",
     "usage.timezone",
     "usage.prices",
+    "usage.thresholds",
+    "usage.webhooks",
+    "usage.webhook_secret",
+    "usage.webhook_hosts",
     "log.level",
     "log.format",
 }

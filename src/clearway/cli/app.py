@@ -28,6 +28,7 @@ _COMMANDS = {
     "usage": ("clearway.cli.usage", "Sum tokens and costs by day, model, key and more."),
     "keys": ("clearway.cli.keys", "Make and manage the keys that clients show."),
     "env": ("clearway.cli.env", "Print what a client needs to be told."),
+    "alerts": ("clearway.cli.alerts", "Try out where alerts go."),
     "doctor": ("clearway.cli.doctor", "Check this installation and say what to do."),
     "config": ("clearway.cli.config", "Show, check and begin the configuration."),
 }

@@ -17,6 +17,7 @@ from clearway.cli.diagnosis.surroundings import (
     check_prices,
     check_secrets,
     check_variables,
+    check_webhooks,
 )
 from clearway.cli.failures import Exit
 from clearway.cli.options import AsJson, load_config
@@ -73,6 +74,7 @@ def _configured(loaded: Loaded, environ: dict[str, str]) -> Iterator[Finding]:
     yield from check_listening(config, status)
     yield from check_proxies(config)
     yield from check_secrets(config, environ)
+    yield from check_webhooks(config, environ)
     yield from check_upstreams(config, loaded.origins, clock)
     yield from check_cooling(status)
     yield check_prices(config, clock)

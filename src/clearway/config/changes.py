@@ -56,12 +56,13 @@ def compare(before: Config, after: Config) -> list[Change]:
     changes = [
         Change(
             setting=name,
-            before=as_toml(masked_value(name, old[name]), kind),
-            after=as_toml(masked_value(name, new[name]), kind),
+            before=_shown(name, old.get(name), kind),
+            after=_shown(name, new.get(name), kind),
             needs_restart=kind.needs_restart,
         )
         for name, kind in kinds.items()
-        if old[name] != new[name]
+        # A table that may be missing is there with its settings, or itself as None.
+        if old.get(name) != new.get(name)
     ]
     return changes + list(_of_upstreams(before.upstreams, after.upstreams))
 
@@ -112,5 +113,9 @@ def _of_upstream(before: Upstream, after: Upstream) -> Iterator[Change]:
         values = getattr(before, field), getattr(after, field)
         if values[0] != values[1]:
             setting = f"{_UPSTREAMS}.{before.name}.{field}"
-            shown = [None if value is None else as_toml(masked_value(setting, value), kind) for value in values]
+            shown = [_shown(setting, value, kind) for value in values]
             yield Change(setting=setting, before=shown[0], after=shown[1])
+
+
+def _shown(setting: str, value: object, kind: Type) -> str | None:
+    return None if value is None else as_toml(masked_value(setting, value), kind)

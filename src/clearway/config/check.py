@@ -5,6 +5,7 @@ none stops the others. Used by config/load.
 """
 
 import ipaddress
+import itertools
 import re
 import zoneinfo
 from collections.abc import Mapping
@@ -57,6 +58,7 @@ class Rules:
             self._check_upstream(f"upstreams[{place}]", upstream)
         self._check_aliases()
         self._check_timezone()
+        self._check_alerts()
 
     def _complain(self, setting: str, message: str, hint: str = "") -> None:
         self._problems.append(Problem(self._where(setting), setting, message, hint))
@@ -189,6 +191,27 @@ class Rules:
                     f"points to {target!r}, which is an alias too",
                     "name the model itself: an alias is replaced once",
                 )
+
+    def _check_alerts(self) -> None:
+        # Not at the top: `webhooks` judges hosts as this module does.
+        from clearway.config.webhooks import parse_hook  # noqa: PLC0415
+
+        usage = self._config.usage
+        ascending = all(low < high for low, high in itertools.pairwise(usage.thresholds))
+        if not ascending or not all(0 < part <= 1 for part in usage.thresholds):
+            self._complain("usage.thresholds", "expected numbers above 0 and up to 1, ascending", "0.95 is 95 %")
+        for place, host in enumerate(usage.webhook_hosts):
+            if not is_host(host):
+                self._complain(
+                    f"usage.webhook_hosts[{place}]", f"{host!r} is not a host name", "leave out scheme and port"
+                )
+        for place, url in enumerate(usage.webhooks):
+            try:
+                parse_hook(url, usage.webhook_hosts)
+            except ValueError as error:
+                self._complain(f"usage.webhooks[{place}]", str(error))
+        if usage.webhook_secret is not None:
+            self._check_secret("usage.webhook_secret", usage.webhook_secret)
 
     def _check_timezone(self) -> None:
         name = self._config.usage.timezone

@@ -145,6 +145,18 @@ class UsageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Where a day begins, as an IANA name."""
     prices: str = ""
     """A JSON file that overrides the shipped prices."""
+    thresholds: tuple[float, ...] = (0.75, 0.95)
+    """Parts of a budget or window, ascending; where one is passed, the log and the webhooks say so. Default 75 %
+    and 95 %."""
+    webhooks: tuple[str, ...] = ()
+    """URLs that are posted to when a threshold is passed: `https`, or `http` on loopback and for
+    `webhook_hosts`. Never shown whole, for some are secrets themselves. Default none."""
+    webhook_secret: SecretSource | None = None
+    """What messages to webhooks are signed with, as Standard Webhooks has it: `whsec_` and base64, or other text of
+    16 characters at least. Default none: they are not signed."""
+    webhook_hosts: tuple[str, ...] = ()
+    """Hosts that a webhook may lead to though they are spoken to without TLS, or are addresses of a private
+    network. Default none."""
 
 
 class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
