@@ -78,6 +78,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     serving: Serving
     ledger: Ledger
     feed: LiveFeed
+    alerts: Alerts
     holders: Holders
     first_key: str | None
     """The owner key of a new data directory, to be shown once; None otherwise."""
@@ -180,11 +181,11 @@ async def gateway(
             writer=writer,
             store=store,
             feed=feed,
+            alerts=alerts,
             info=info,
             max_connections=max_connections,
         )
         running = _door(back, [tcp, control], url, first_key)
-        running.serving.tend(alerts.attend)
         lock.publish(msgspec.structs.replace(info, url=url, socket=str(path)))
         yield running
 
@@ -264,6 +265,7 @@ class _Back(msgspec.Struct, frozen=True, kw_only=True):
     writer: Writer
     store: Store
     feed: LiveFeed
+    alerts: Alerts
     info: OwnerInfo
     max_connections: int
 
@@ -312,6 +314,7 @@ def _door(back: _Back, sockets: list[socket.socket], url: str, first_key: str | 
         config.server,
     )
     serving = Serving(app, sockets, drain_s=config.server.drain_s, max_connections=back.max_connections)
+    serving.tend(back.alerts.attend)
     reload = None
     if back.reread is not None:
         reload = Reload(Door(app=app, load=load, room=room, serving=serving), back.behind, back.now, back.reread)
@@ -324,6 +327,7 @@ def _door(back: _Back, sockets: list[socket.socket], url: str, first_key: str | 
         serving=serving,
         ledger=back.store,
         feed=feed,
+        alerts=back.alerts,
         holders=holders,
         first_key=first_key,
     )

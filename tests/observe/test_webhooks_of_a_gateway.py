@@ -3,6 +3,8 @@
 import base64
 import hashlib
 import hmac
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -97,3 +99,48 @@ def test_without_its_secret(tmp_path: Path, hooks: FakeUpstream) -> None:
     assert (3, 3) == (refused.returncode, failed.returncode)
     for said in (refused.stderr, failed.stderr):
         assert "environment NOT_SET: usage.webhook_secret: is not set" in said
+
+
+SERVE = """
+import asyncio, sys
+from pathlib import Path
+from clearway.cli.serving import started
+from clearway.config.load import environment, load
+from clearway.keys.budget import parse_budget
+from clearway.limits.protocol import BudgetState
+
+async def main():
+    config = load(path=Path(sys.argv[1]), environ=environment(), flags={"server.port": 0}).config
+    async with started(config, show_first_key=False) as running:
+        budget = parse_budget("2Mtokens/week")
+        for spent in 100_000, 1_600_000, 1_700_000:
+            running.alerts.budget(
+                BudgetState(
+                    key_id=None, key_name=None, budget=budget, spent=spent, held=0, since_us=1, resets_us=None
+                )
+            )
+        while running.alerts.waiting:
+            await asyncio.sleep(0.01)
+        await asyncio.to_thread(sys.stdin.readline)
+
+asyncio.run(main())
+"""
+
+
+def test_a_gateway_tells(tmp_path: Path, hooks: FakeUpstream) -> None:
+    """What is counted within a gateway reaches the webhook while it serves; after a restart it is not told again."""
+    place = gateway(tmp_path, usage(f"{hooks.url}/T0", more="thresholds = [0.5, 0.8]"))
+    for turn in range(2):
+        with subprocess.Popen(
+            [sys.executable, "-c", SERVE, str(tmp_path / "clearway.toml")],
+            env=place.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            hooks.wait_received(1)
+            said, _ = process.communicate("\n", timeout=15)
+
+        assert (0, 1) == (process.returncode, len(hooks.received))
+        assert (1 - turn) == said.count("budget_threshold")
+    assert b"the gateway has used 80 % of its budget of 2000000tokens/week" in hooks.received[0].body
