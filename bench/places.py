@@ -142,8 +142,10 @@ def nginx(home: Path, fake: Fake) -> Iterator[Place]:
 
 @contextmanager
 def clearway(home: Path, fake: Fake, *, pinned: bool = True) -> Iterator[Place]:
-    """Our gateway as it is started every day: key, ledger and usage on. Bodies up to `MAX_BODY`."""
-    config = f"[server]\nmax_body = {MAX_BODY}\n{anthropic(f'http://127.0.0.1:{fake.port}')}"
+    """Our gateway as it is started every day: key, ledger and usage on. Bodies up to `MAX_BODY`; the soak shows
+    wrong keys all the time, which would be slowed down.
+    """
+    config = f"[server]\nmax_body = {MAX_BODY}\nwrong_keys_per_minute = 0\n{anthropic(f'http://127.0.0.1:{fake.port}')}"
     credential = {"UPSTREAM_CREDENTIAL": "sk-ant-dummy", "CLEARWAY_LOG__LEVEL": "warning"}
     began = time.monotonic()
     with GatewayProcess(home, config, environment=credential) as gateway:

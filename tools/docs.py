@@ -123,6 +123,7 @@ def settings_page() -> str:
         "",
         "In `clearway.toml`; where it is searched: `clearway config show` says it, with the origin of each value.",
         "Defaults < file < environment < flags.",
+        "`clearway reload` or SIGHUP puts a changed configuration in force, but for what needs a restart.",
         "A setting `table.name` is `CLEARWAY_TABLE__NAME` in the environment.",
         'Sizes may be written as `"64MB"`, durations as `"90s"`, `"12h"` or `"30d"`.',
     ]
@@ -149,8 +150,9 @@ def _table(path: str, kind: Type, doc: str) -> Iterator[str]:
             tables.append((name, inner))
             continue
         value = defaults[name]
+        note = " Needs a restart." if inner.needs_restart else ""
         shown = "required" if inner.is_required else "none" if value is None else f"`{as_toml(value, inner)}`"
-        yield f"| `{name}` | {_cell(inner.description)} | {_cell(shown)} | {_cell(docs[name])} |"
+        yield f"| `{name}` | {_cell(inner.description)} | {_cell(shown)} | {_cell(docs[name] + note)} |"
     for name, inner in tables:
         yield from _table(f"{path}.{name}", inner, docs[name])
 

@@ -3,8 +3,10 @@
 import msgspec
 import pytest
 
+from clearway.core.clock import SystemClock
 from clearway.core.errors import NotAuthenticated
 from clearway.gateway.authenticate import Caller, authenticate
+from clearway.gateway.wrong_keys import WrongKeys
 from clearway.keys.model import Key, KeySecret
 from clearway.keys.secret import digest, display_prefix, generate
 
@@ -44,7 +46,8 @@ def ring() -> Ring:
 
 def call(ring: Ring, *headers: tuple[bytes, bytes], key_required: bool = False) -> Caller:
     """Authenticate a request."""
-    return authenticate(headers, ring, now_us=NOW, key_required=key_required)
+    wrong = WrongKeys(SystemClock(), 0)
+    return authenticate(headers, ring, now_us=NOW, key_required=key_required, wrong=wrong, source="192.0.2.1")
 
 
 @pytest.mark.parametrize("name", [b"x-clearway-key", b"x-api-key"])

@@ -4,10 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
-from clearway.core.budget import parse_budget
 from msgspec import structs
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 
+from clearway.core.budget import parse_budget
 from clearway.limits.protocol import BudgetState
 from clearway.observe.exposition import Exposition
 from clearway.observe.metrics import METRICS, Metric

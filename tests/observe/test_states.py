@@ -6,9 +6,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from clearway.core.budget import parse_budget
 from msgspec import structs
 
+from clearway.core.budget import parse_budget
 from clearway.limits.protocol import BudgetState
 from clearway.observe.feed import LiveFeed
 from clearway.observe.tally import Tally

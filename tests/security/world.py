@@ -93,7 +93,9 @@ class World:
             upstreams += [_passthrough("dead-login", nowhere, "dead-*", "no-login-*")]
             upstreams += [_anthropic("dead-api", nowhere, "UPSTREAM_CREDENTIAL", "dead-*", "no-api-*")]
         # Upstreams fail on purpose, again and again: none is ever left alone.
-        top = f'[server]\n{server}\n[retries]\nlongest_cool_down_s = 0\n[log]\nlevel = "{log}"\n'
+        # Wrong keys come on purpose, too: their number has tests of its own.
+        counted = "" if "wrong_keys" in server else "wrong_keys_per_minute = 0\n"
+        top = f'[server]\n{counted}{server}\n[retries]\nlongest_cool_down_s = 0\n[log]\nlevel = "{log}"\n'
         top += '[models.aliases]\nfast = "claude-haiku-4-5"\n'
         return top + "".join(upstreams)
 

@@ -20,6 +20,7 @@ from clearway.cli.options import Options
 
 _COMMANDS = {
     "serve": ("clearway.cli.serve", "Run the gateway."),
+    "reload": ("clearway.cli.reload", "Have the running gateway read its configuration again."),
     "run": ("clearway.cli.run", "Run a command with its requests going through a gateway."),
     "demo": ("clearway.cli.demo", "Try everything with a simulated model and no account."),
     "log": ("clearway.cli.log", "List exchanges, or follow them as they happen."),
@@ -27,6 +28,7 @@ _COMMANDS = {
     "usage": ("clearway.cli.usage", "Sum tokens and costs by day, model, key and more; show and check windows."),
     "keys": ("clearway.cli.keys", "Make and manage the keys that clients show."),
     "env": ("clearway.cli.env", "Print what a client needs to be told."),
+    "alerts": ("clearway.cli.alerts", "Try out where alerts go."),
     "doctor": ("clearway.cli.doctor", "Check this installation and say what to do."),
     "config": ("clearway.cli.config", "Show, check and begin the configuration."),
 }

@@ -3,7 +3,6 @@
 import os
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit, urlunsplit
 
 import typer
 
@@ -12,7 +11,7 @@ from clearway.cli.failures import Exit, Failure
 from clearway.cli.options import AsJson, load_config, options_of
 from clearway.cli.screen import console, note, plain_table, print_json
 from clearway.config.load import environment, user_config_file
-from clearway.config.proxies import masked
+from clearway.config.masking import masked_value
 from clearway.config.sample import as_toml, sample
 from clearway.config.tree import settings_of
 
@@ -32,7 +31,7 @@ def _group() -> None:
 def show(context: typer.Context, *, json: AsJson = False) -> None:
     """Show every setting in force and where it came from. Secrets are never shown."""
     loaded = load_config(context)
-    settings = [(name, _masked(name, value), kind) for name, value, kind in settings_of(loaded.config)]
+    settings = [(name, masked_value(name, value), kind) for name, value, kind in settings_of(loaded.config)]
     if json:
         shown = {name: {"value": value, "origin": loaded.origins[name]} for name, value, _ in settings}
         print_json({"path": str(loaded.path) if loaded.path else None, "settings": shown})
@@ -75,15 +74,3 @@ def init(
     with os.fdopen(handle, "w", encoding="utf-8") as stream:
         stream.write(sample())
     note(f"wrote {path}")
-
-
-def _masked(name: str, value: object) -> object:
-    """The value without what only its owner should see: a password in a URL."""
-    if name.endswith(".proxy") and isinstance(value, str):
-        return masked(value)
-    if name.endswith("url") and isinstance(value, str):
-        parts = urlsplit(value)
-        user, at, host = parts.netloc.rpartition("@")
-        shown = f"{user.partition(':')[0]}{':***' if ':' in user else ''}{at}{host}"
-        return urlunsplit(parts._replace(netloc=shown, query="***" if parts.query else ""))
-    return value

@@ -10,13 +10,14 @@ from rich.text import Text
 from clearway.cli.clean import clean
 from clearway.cli.diagnosis.finding import Finding, fail, ok
 from clearway.cli.diagnosis.home import check_home, check_owner
-from clearway.cli.diagnosis.network import check_cooling, check_listening, check_upstreams
+from clearway.cli.diagnosis.network import check_cooling, check_listening, check_proxies, check_upstreams
 from clearway.cli.diagnosis.surroundings import (
     check_claude_code,
     check_descriptors,
     check_prices,
     check_secrets,
     check_variables,
+    check_webhooks,
 )
 from clearway.cli.failures import Exit
 from clearway.cli.options import AsJson, load_config
@@ -71,7 +72,9 @@ def _configured(loaded: Loaded, environ: dict[str, str]) -> Iterator[Finding]:
     owner, status = check_owner(config)
     yield owner
     yield from check_listening(config, status)
+    yield from check_proxies(config)
     yield from check_secrets(config, environ)
+    yield from check_webhooks(config, environ)
     yield from check_upstreams(config, loaded.origins, clock)
     yield from check_cooling(status)
     yield check_prices(config, clock)

@@ -16,6 +16,7 @@ from typing import TypeVar
 import msgspec
 
 from clearway.cli.failures import Exit, Failure
+from clearway.config.changes import Reloaded
 from clearway.keys.model import Key, KeyChange, KeySpec, NewKey
 from clearway.ledger.protocol import (
     ExchangeDetail,
@@ -34,7 +35,7 @@ from clearway.observe.protocol import Status, Update
 _ANSWER_S = 30.0
 _SILENCE_S = 60.0
 """Without a line of the feed, heartbeats included; then the gateway is taken for dead."""
-_OK = 200
+_OK, _NOT_FOUND = 200, 404
 _MAX_ANSWER_BYTES = 256_000_000
 
 T = TypeVar("T")
@@ -136,6 +137,16 @@ def read_status(socket_path: Path | str) -> Status:
     if status != _OK:
         raise Unreachable(f"the control socket answered {status}")
     return _decode(body, Status)
+
+
+def reload(socket_path: Path | str) -> Reloaded:
+    """Have the configuration read again. Raises Unreachable, LedgerError."""
+    status, body = _ask(Path(socket_path), "POST", "/reload")
+    if status == _OK:
+        return _decode(body, Reloaded)
+    if status == _NOT_FOUND:
+        raise Unreachable("the running gateway is of a version that cannot do this")
+    raise LedgerError(_decode(body, _ErrorAnswer).error.message)
 
 
 def read_feed(socket_path: Path | str) -> Iterator[Update | None]:

@@ -1,6 +1,7 @@
 """`clearway serve`: run the gateway until it is told to stop."""
 
 import asyncio
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -25,14 +26,16 @@ def serve(
 
     It listens on loopback unless configured otherwise and prints the address to
     point clients at. SIGTERM or Ctrl-C lets running answers finish; a second one ends at once.
+    SIGHUP reads the configuration again, as `clearway reload` does.
     """
     from clearway.cli.serving import serve_until_stopped  # noqa: PLC0415  # `--help` stays fast
     from clearway.observe.logging import configure  # noqa: PLC0415
 
-    loaded = load_config(context, {"server.host": host, "server.port": port})
+    reread = partial(load_config, context, {"server.host": host, "server.port": port})
+    loaded = reread()
     configure(loaded.config.log)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(serve_until_stopped(loaded.config, as_json=as_json, while_held=while_held))
+        runner.run(serve_until_stopped(reread, loaded, as_json=as_json, while_held=while_held))
 
 
 def _loop_factory() -> type[asyncio.AbstractEventLoop]:

@@ -5,17 +5,18 @@ import contextlib
 import gc
 import shutil
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import msgspec
 
 from clearway.cli.failures import Exit, Failure
 from clearway.compose import Running, gateway
-from clearway.config.load import environment
+from clearway.config.load import Loaded, environment
 from clearway.config.model import Config
 from clearway.ledger.lock import AlreadyOwned
 from clearway.server.listen import CannotListen, UnsafeBind
+from clearway.server.reload import pinned
 
 _NEVER_HELD_S = 30.0
 _LINGER_S = 2.0
@@ -23,14 +24,17 @@ _LOOK_S = 0.1
 
 
 @contextlib.asynccontextmanager
-async def started(config: Config, *, show_first_key: bool) -> AsyncIterator[Running]:
-    """A gateway that accepts requests; drained and closed at the end.
+async def started(
+    config: Config, *, show_first_key: bool, reread: Callable[[], Loaded] | None = None
+) -> AsyncIterator[Running]:
+    """A gateway that accepts requests; drained and closed at the end. With `reread` it can be reloaded.
 
     Raises:
         Failure: It cannot be started; says what to do.
     """
     try:
-        async with gateway(config, environment(), show_first_key=show_first_key) as running, _accepting(running):
+        made = gateway(config, environment(), show_first_key=show_first_key, reread=reread)
+        async with made as running, _accepting(running):
             yield running
     except AlreadyOwned as error:
         hint = "use that gateway, or give this one another data directory: clearway --data-dir DIR serve"
@@ -72,9 +76,17 @@ def _calm_collector() -> None:
     gc.set_threshold(10_000, 20, 20)
 
 
-async def serve_until_stopped(config: Config, *, as_json: bool, while_held: bool) -> None:
-    """Run a gateway until a signal comes."""
-    async with started(config, show_first_key=not as_json and sys.stdout.isatty()) as running:
+async def serve_until_stopped(reread: Callable[[], Loaded], loaded: Loaded, *, as_json: bool, while_held: bool) -> None:
+    """Run a gateway until a signal comes.
+
+    Args:
+        reread: Reads every layer of the settings again.
+        loaded: What that said first.
+        as_json: Tell that it is ready as a line of JSON.
+        while_held: End when nobody needs it any more.
+    """
+    is_seen = not as_json and sys.stdout.isatty()
+    async with started(loaded.config, show_first_key=is_seen, reread=pinned(reread, loaded)) as running:
         if as_json:
             line = msgspec.json.encode({"event": "ready", "url": running.url}).decode()
             print(line, flush=True)  # noqa: T201  # data for the program that started us

@@ -5,6 +5,7 @@ none stops the others. Used by config/load.
 """
 
 import ipaddress
+import itertools
 import re
 import zoneinfo
 from collections.abc import Mapping
@@ -60,6 +61,7 @@ class Rules:
         self._check_aliases()
         self._check_timezone()
         self._check_otel()
+        self._check_alerts()
 
     def _complain(self, setting: str, message: str, hint: str = "") -> None:
         self._problems.append(Problem(self._where(setting), setting, message, hint))
@@ -94,8 +96,23 @@ class Rules:
                     f"{origin!r} is not an origin",
                     'write it like "https://app.example"',
                 )
+        for place, network in enumerate(server.trusted_proxies):
+            self._check_network(f"server.trusted_proxies[{place}]", network)
         if server.max_body > server.max_buffered:
             self._complain("server.max_body", "is larger than server.max_buffered, so that no such body could be read")
+
+    def _check_network(self, setting: str, text: str) -> None:
+        try:
+            network = ipaddress.ip_network(text)
+        except ValueError:
+            self._complain(
+                setting,
+                f"{text!r} is no address and no network",
+                'write it like "10.0.0.7", "10.0.0.0/8" or "fd00::/8"',
+            )
+            return
+        if not network.prefixlen:
+            self._complain(setting, "is everybody: anybody could say to come from anywhere", "name the proxies only")
 
     def _check_retries(self) -> None:
         retries = self._config.retries
@@ -184,6 +201,27 @@ class Rules:
                     f"points to {target!r}, which is an alias too",
                     "name the model itself: an alias is replaced once",
                 )
+
+    def _check_alerts(self) -> None:
+        # Not at the top: `webhooks` judges hosts as this module does.
+        from clearway.config.webhooks import parse_hook  # noqa: PLC0415
+
+        usage = self._config.usage
+        ascending = all(low < high for low, high in itertools.pairwise(usage.thresholds))
+        if not ascending or not all(0 < part <= 1 for part in usage.thresholds):
+            self._complain("usage.thresholds", "expected numbers above 0 and up to 1, ascending", "0.95 is 95 %")
+        for place, host in enumerate(usage.webhook_hosts):
+            if not is_host(host):
+                self._complain(
+                    f"usage.webhook_hosts[{place}]", f"{host!r} is not a host name", "leave out scheme and port"
+                )
+        for place, url in enumerate(usage.webhooks):
+            try:
+                parse_hook(url, usage.webhook_hosts)
+            except ValueError as error:
+                self._complain(f"usage.webhooks[{place}]", str(error))
+        if usage.webhook_secret is not None:
+            self._check_secret("usage.webhook_secret", usage.webhook_secret)
 
     def _check_timezone(self) -> None:
         name = self._config.usage.timezone

@@ -2,6 +2,7 @@
 
 Sizes are in bytes and durations in seconds here; the file may say `"64MB"` or
 `"30d"` (`config/units.py`). Secrets are named by where they are, never written.
+What a reload puts in force is every setting but those marked with `restart`.
 """
 
 from typing import Annotated, Literal
@@ -10,6 +11,7 @@ import msgspec
 
 Bytes = Annotated[int, msgspec.Meta(ge=1, extra={"unit": "bytes"})]
 Seconds = Annotated[float, msgspec.Meta(gt=0, extra={"unit": "seconds"})]
+OnlyAtStart = msgspec.Meta(extra={"restart": True})
 Kind = Literal["anthropic", "passthrough", "replay", "sim"]
 
 
@@ -29,9 +31,9 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class Server(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The listening side."""
 
-    host: str = "127.0.0.1"
+    host: Annotated[str, OnlyAtStart] = "127.0.0.1"
     """Address to listen on. Anything but loopback needs keys and `behind_proxy`. Default loopback."""
-    port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 8317
+    port: Annotated[int, msgspec.Meta(ge=0, le=65535, extra={"restart": True})] = 8317
     """TCP port; 0 picks a free one. Default 8317."""
     max_body: Bytes = 64_000_000
     """Largest request body, compressed or not, in bytes. Default 64MB."""
@@ -44,13 +46,19 @@ class Server(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_memory: Annotated[int, msgspec.Meta(ge=0, extra={"unit": "bytes"})] = 0
     """Memory that the process may hold; past it new exchanges are refused with 529.
     0: 80 % of what the machine, or its control group, has. Default 0. Linux only."""
-    behind_proxy: bool = False
+    behind_proxy: Annotated[bool, OnlyAtStart] = False
     """A reverse proxy with TLS stands in front: every request needs a key. Default false."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses and networks of reverse proxies whose `x-forwarded-for` or `forwarded` says where a request
+    comes from. Everybody else counts as the address that it calls from. Default none."""
+    wrong_keys_per_minute: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 10
+    """Wrong keys (unknown, mistyped, expired, revoked) of one source within a minute that are answered as such;
+    further ones get 429. Right keys slow nobody down. 0: no limit. Default 10."""
     hosts: tuple[str, ...] = ()
     """Further names that the `Host` header may have. Default none."""
     cors_origins: tuple[str, ...] = ()
     """Web origins that may call `/v1/*`. Default none: no CORS headers at all."""
-    data_dir: str = "~/.local/share/clearway"
+    data_dir: Annotated[str, OnlyAtStart] = "~/.local/share/clearway"
     """Where the ledger, the control socket and the installation secret live (0700)."""
     heartbeat_s: Seconds = 15.0
     """Silence in a stream after which a `ping` is sent to the client. Default 15."""
@@ -85,7 +93,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Store(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the ledger is kept."""
 
-    url: str = "sqlite"
+    url: Annotated[str, OnlyAtStart] = "sqlite"
     """`sqlite` (in the data directory) or `postgresql://…`."""
 
 
@@ -142,10 +150,22 @@ class Models(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class UsageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How usage is counted."""
 
-    timezone: str = "UTC"
+    timezone: Annotated[str, OnlyAtStart] = "UTC"
     """Where a day begins, as an IANA name."""
     prices: str = ""
     """A JSON file that overrides the shipped prices."""
+    thresholds: tuple[float, ...] = (0.75, 0.95)
+    """Parts of a budget or window, ascending; where one is passed, the log and the webhooks say so. Default 75 %
+    and 95 %."""
+    webhooks: tuple[str, ...] = ()
+    """URLs that are posted to when a threshold is passed: `https`, or `http` on loopback and for
+    `webhook_hosts`. Never shown whole, for some are secrets themselves. Default none."""
+    webhook_secret: SecretSource | None = None
+    """What messages to webhooks are signed with, as Standard Webhooks has it: `whsec_` and base64, or other text of
+    16 characters at least. Default none: they are not signed."""
+    webhook_hosts: tuple[str, ...] = ()
+    """Hosts that a webhook may lead to though they are spoken to without TLS, or are addresses of a private
+    network. Default none."""
 
 
 class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -96,6 +96,16 @@ def settle_proxies(
     return msgspec.structs.replace(config, upstreams=tuple(settled))
 
 
+def proxy_for(url: str, environ: Mapping[str, str]) -> Proxy | None:
+    """The proxy by which the environment has a URL reached that is no upstream's; None: directly.
+
+    Raises:
+        ValueError: It is not usable; the text says why, without the URL.
+    """
+    chosen = _choose_for(url, environ)
+    return None if chosen is None or chosen[0] == DIRECT else Proxy.parse(chosen[0])
+
+
 def proxy_of(upstream: Upstream) -> Proxy | None:
     """The proxy in force for an upstream of settled settings; None: it is reached directly."""
     return None if upstream.proxy in {None, DIRECT} else Proxy.parse(str(upstream.proxy))
@@ -119,10 +129,12 @@ def is_spared(host: str, port: int, no_proxy: str) -> bool:
 
 def _choose(upstream: Upstream, environ: Mapping[str, str]) -> tuple[str, str] | None:
     """Value and variable where the environment has something to say."""
-    if upstream.kind not in _KINDS:
-        return None
+    return _choose_for(upstream.base_url, environ) if upstream.kind in _KINDS else None
+
+
+def _choose_for(url: str, environ: Mapping[str, str]) -> tuple[str, str] | None:
     try:
-        parts = urlsplit(upstream.base_url)
+        parts = urlsplit(url)
         host, port = (parts.hostname or "").removesuffix("."), parts.port or _PORTS[parts.scheme]
     except (ValueError, KeyError):
         # Not usable: `check` says so.

@@ -67,7 +67,12 @@ def _table(name: str, struct: type[msgspec.Struct]) -> str:
         if kind.table is not None and not kind.is_optional:
             inner.append(_table(f"{name}.{field}", kind.table))
             continue
-        lines += [_comment(docs[field]), f"# {field} = {as_toml(getattr(fresh, field), kind)}"]
+        if getattr(fresh, field) is None:
+            # Nothing that could be written down: without the blank it is no default, but may be made one line of it.
+            lines += [_comment(docs[field]), f'#{field} = {{ env = "NAME" }}']
+            continue
+        note = " Needs a restart." if kind.needs_restart else ""
+        lines += [_comment(docs[field] + note), f"# {field} = {as_toml(getattr(fresh, field), kind)}"]
     return "\n".join([*lines, "", *inner])
 
 

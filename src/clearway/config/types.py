@@ -30,6 +30,8 @@ class Type(msgspec.Struct, frozen=True, kw_only=True):
     choices: tuple[str, ...] = ()
     unit: str = ""
     """`bytes` or `seconds`."""
+    needs_restart: bool = False
+    """A running gateway keeps the value that it started with."""
     description: str
     """`a whole number from 0 to 65535`, `"a" or "b"`."""
 
@@ -61,7 +63,8 @@ def type_of(annotation: object) -> Type:
     if get_origin(bare) is Annotated:
         bare, meta = get_args(bare)
     choices = get_args(bare) if get_origin(bare) is Literal else ()
-    unit = str((meta.extra or {}).get("unit", "")) if isinstance(meta, msgspec.Meta) else ""
+    extra = (meta.extra or {}) if isinstance(meta, msgspec.Meta) else {}
+    unit = str(extra.get("unit", ""))
     return Type(
         annotation=annotation,
         bare=bare,
@@ -70,6 +73,7 @@ def type_of(annotation: object) -> Type:
         entry=type_of(get_args(bare)[0]) if get_origin(bare) is tuple else None,
         choices=choices,
         unit=unit,
+        needs_restart=bool(extra.get("restart")),
         description=_describe(bare, choices, unit, meta),
     )
 

@@ -44,6 +44,11 @@ class Call(Protocol):
         ...
 
     @property
+    def source(self) -> str:
+        """Where it comes from: an address, or a network where one client has the whole of it."""
+        ...
+
+    @property
     def run_id(self) -> str | None:
         """The run (`clearway run`) that the request belongs to."""
         ...

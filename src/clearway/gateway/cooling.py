@@ -8,7 +8,7 @@ Judgement is in `upstreams/health.py`.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import structlog
 
@@ -48,6 +48,11 @@ class Cooling:
         self.clock = clock
         self.marks = health.marks
         """Empty while nothing is wrong."""
+        self._ignored: frozenset[str] = frozenset()
+
+    def ignore(self, upstreams: Iterable[str]) -> None:
+        """From now on these names mean others: nothing more is to be heard of these here."""
+        self._ignored = self._ignored.union(upstreams)
 
     def order(self, targets: Sequence[Target], endpoint: Endpoint) -> Sequence[Target]:
         """Those of `targets` to ask, in order: without what cools. Where all cool, the
@@ -77,7 +82,8 @@ class Cooling:
 
     def probe(self, target: Target) -> list[Mark]:
         """An attempt begins; what it finds out is given back to `probed`."""
-        return self._health.probe(target.upstream.name, target.model)
+        name = target.upstream.name
+        return [] if name in self._ignored else self._health.probe(name, target.model)
 
     @staticmethod
     def probed(marks: list[Mark]) -> None:
@@ -126,7 +132,7 @@ class Cooling:
         return None if mark is None or (endpoint != "messages" and mark.why not in _FOR_ALL_ENDPOINTS) else mark
 
     def _succeed(self, attempt: Attempt, *, whole: bool) -> None:
-        if not self.marks or not _is_heard(attempt):
+        if not self.marks or not self._is_heard(attempt):
             return
         upstream, model = attempt.target.upstream.name, attempt.target.model
         for mark in self._health.succeeded(upstream, model, began=attempt.started, whole=whole):
@@ -134,7 +140,7 @@ class Cooling:
 
     def _fail(self, attempt: Attempt, why: Failure, told: Told | None = None) -> None:
         upstream = attempt.target.upstream
-        if not _is_heard(attempt) or (upstream.pays == "client" and why != "unreachable"):
+        if not self._is_heard(attempt) or (upstream.pays == "client" and why != "unreachable"):
             return
         mark = self._health.failed(
             upstream.name,
@@ -150,9 +156,10 @@ class Cooling:
                 "upstream_cools", upstream=upstream.name, model=mark.model, why=why, cool_s=seconds, told=mark.is_told
             )
 
-
-def _is_heard(attempt: Attempt) -> bool:
-    return attempt.exchange.admission.endpoint == "messages" and attempt.target.upstream.pays != "nobody"
+    def _is_heard(self, attempt: Attempt) -> bool:
+        upstream = attempt.target.upstream
+        is_message = attempt.exchange.admission.endpoint == "messages"
+        return is_message and upstream.pays != "nobody" and upstream.name not in self._ignored
 
 
 def _refusal(mark: Mark, now: float) -> UpstreamError:

@@ -57,7 +57,10 @@ def answers(call: Call, caller: Caller) -> bool:
     """Whether a request is one for this."""
     if call.endpoint != "relay" or call.path != _PATH:
         return False
-    return call.method == "GET" and caller.key is not None and caller.credential == "none"
+    if call.method != "GET" or caller.key is None or caller.credential != "none":
+        return False
+    # A key that opens other doors only, such as the metrics, is told nothing.
+    return not caller.key.endpoints or "messages" in caller.key.endpoints
 
 
 async def serve(exchange: Exchange, states: Sequence[BudgetState], sink: Sink) -> None:

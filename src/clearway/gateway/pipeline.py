@@ -5,7 +5,7 @@ Each step is a file beside this one; the way back of an error is at the end.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 import structlog
@@ -28,6 +28,7 @@ from clearway.gateway.route import Router
 from clearway.gateway.running import Running
 from clearway.gateway.send import Sender
 from clearway.gateway.visit import Visit, refuse, settle, was_stopped
+from clearway.gateway.wrong_keys import WrongKeys
 from clearway.ledger.protocol import KeyRing
 from clearway.limits.protocol import Limiter
 from clearway.upstreams.health import Health
@@ -50,29 +51,56 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     retries: Retries = Retries()
 
 
-class Gateway:
-    """Walks requests. One for the process; all state of a request is in its `Exchange`."""
+class Lasting(msgspec.Struct, frozen=True, kw_only=True):
+    """What every walk of this process shares, whatever the configuration."""
 
-    def __init__(  # the one place where the parts meet
-        self, settings: Settings, *, router: Router, ring: KeyRing, books: Books, limiter: Limiter, ids: IdMaker
-    ) -> None:
+    ring: KeyRing
+    limiter: Limiter
+    ids: IdMaker
+    health: Health
+    wrong_keys: WrongKeys
+    running: Running
+    turned_away: dict[str, int]
+    """Requests that were refused and are no exchanges, by the code of the error."""
+
+
+class Gateway:
+    """Walks requests. One for each configuration that was ever in force: a request is
+    walked to its end by the one that it came to. All state of a request is in its `Visit`.
+    """
+
+    def __init__(self, settings: Settings, lasting: Lasting, *, router: Router, books: Books) -> None:
         self._settings = settings
         self._router = router
-        self._ring = ring
         self._books = books
-        self._ids = ids
-        self.turned_away: dict[str, int] = {}
-        """Requests that were refused and are no exchanges, by the code of the error."""
-        self.health = Health(books.clock, settings.retries.longest_cool_down_s)
-        cooling = Cooling(self.health, books.clock)
-        self._sender = Sender(limiter, settings.heartbeat_s, cooling, settings.retries)
+        self._ring = lasting.ring
+        self._ids = lasting.ids
+        self._limiter = lasting.limiter
+        self._wrong_keys = lasting.wrong_keys
+        self._running = lasting.running
+        self._turned_away = lasting.turned_away
+        self._cooling = Cooling(lasting.health, books.clock)
+        self._sender = Sender(lasting.limiter, settings.heartbeat_s, self._cooling, settings.retries)
         self._models = ModelList(router, books.clock)
-        self._limiter = limiter
-        self.running = Running(ring, limiter, books.clock)
+        self._walking = 0
+        self._idle: asyncio.Future[None] | None = None
+
+    def ignore(self, upstreams: Iterable[str]) -> None:
+        """These names are gone or mean others from now on: what happens at those that
+        are known here is no news of the new ones.
+        """
+        self._cooling.ignore(upstreams)
+
+    async def idle(self) -> None:
+        """Another one has taken its place: wait until what runs here is over."""
+        if self._walking:
+            self._idle = asyncio.get_running_loop().create_future()
+            await self._idle
 
     async def serve(self, call: Call, sink: Sink) -> None:
         """Answer one request, whatever happens. Raises CancelledError only."""
         visit = Visit(self._ids.new(), call, sink)
+        self._walking += 1
         try:
             await self._go(visit)
         except GatewayError as error:
@@ -86,9 +114,15 @@ class Gateway:
             hint = f"the gateway's log has more under {visit.exchange_id}"
             self._refuse(visit, GatewayError("something went wrong here", hint=hint))
         finally:
-            visit.entry.leave()
-            if visit.key is not None and visit.exchange is not None:
-                self.running.remove(visit.key, visit.exchange)
+            self._end(visit)
+
+    def _end(self, visit: Visit) -> None:
+        visit.entry.leave()
+        if visit.key is not None and visit.exchange is not None:
+            self._running.remove(visit.key, visit.exchange)
+        self._walking -= 1
+        if self._idle is not None and not self._walking and not self._idle.done():
+            self._idle.set_result(None)
 
     async def _go(self, visit: Visit) -> None:
         call = visit.call
@@ -96,7 +130,7 @@ class Gateway:
         fields = Fields.of(call.headers)
         known = known_of(fields.names)
         noted = known.notable.of(fields)
-        caller = self._authenticate(noted, was_forwarded=known.was_forwarded)
+        caller = self._authenticate(noted, call.source, was_forwarded=known.was_forwarded)
         visit.key = caller.key
         try:
             visit.entry = self._limiter.enter(caller.key, call.endpoint)
@@ -114,12 +148,18 @@ class Gateway:
             return
         visit.exchange = exchange = self._admit(visit, noted, caller, asked)
         if caller.key is not None:
-            self.running.add(caller.key, exchange)
+            self._running.add(caller.key, exchange)
         await self._walk(Walk(exchange, call, caller, asked, visit.sink), upstreams)
 
-    def _authenticate(self, noted: Headers, *, was_forwarded: bool) -> Caller:
-        required = self._settings.key_required or was_forwarded
-        return authenticate(noted, self._ring, now_us=self._books.clock.now_us(), key_required=required)
+    def _authenticate(self, noted: Headers, source: str, *, was_forwarded: bool) -> Caller:
+        return authenticate(
+            noted,
+            self._ring,
+            now_us=self._books.clock.now_us(),
+            key_required=self._settings.key_required or was_forwarded,
+            wrong=self._wrong_keys,
+            source=source,
+        )
 
     async def _read(self, call: Call, noted: Headers, caller: Caller) -> Asked:
         body = await call.body()
@@ -141,5 +181,5 @@ class Gateway:
 
     def _refuse(self, visit: Visit, error: GatewayError) -> None:
         if visit.exchange is None:
-            self.turned_away[error.code] = self.turned_away.get(error.code, 0) + 1
+            self._turned_away[error.code] = self._turned_away.get(error.code, 0) + 1
         refuse(visit, error)

@@ -197,6 +197,16 @@ windows = Table(
 )
 Index("windows_seen", windows.c.seen_us)
 
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("subject", Text, primary_key=True),
+    # Where the period begins, or a window ends; 0: it never does.
+    Column("since_us", BigInteger, primary_key=True, autoincrement=False),
+    Column("permille", BigInteger, primary_key=True, autoincrement=False),
+    Column("told_us", BigInteger, nullable=False),
+)
+
 
 def whole(dialect: str) -> MetaData:
     """The schema with what one database calls by a name of its own: the rows of partial indexes.

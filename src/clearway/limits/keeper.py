@@ -77,7 +77,7 @@ class Keeper:
         *,
         clock: Clock,
         ceilings: Ceilings,
-        on_spent: Callable[[BudgetState], None] | None = None,
+        on_spent: Callable[[Share], None] | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -85,8 +85,11 @@ class Keeper:
         self._on_spent = on_spent
         self._kept: Mapping[str, Kept] = {}
         self._gateway = Account(settings.zone)
-        self._gateway.set(settings.budgets, None, clock.now_us())
-        self._is_gateway_loaded = False
+
+    def adjust(self, settings: Settings, ceilings: Ceilings) -> None:
+        """Other settings and prices; `set_keys` puts them in force. The time zone stays."""
+        self._settings = msgspec.structs.replace(settings, zone=self._settings.zone)
+        self._ceilings = ceilings
 
     def set_keys(self, keys: Iterable[Key]) -> list[Begun]:
         """Take the keys as they are now, also for what runs.
@@ -95,10 +98,7 @@ class Keeper:
             What has to be loaded from the ledger.
         """
         now, now_us = self._clock.monotonic(), self._clock.now_us()
-        begun = []
-        if not self._is_gateway_loaded:
-            self._is_gateway_loaded = True
-            begun += [Begun(None, tally, now_us) for tally in self._gateway.tallies]
+        begun = [Begun(None, tally, now_us) for tally in self._gateway.set(self._settings.budgets, None, now_us)]
         kept: dict[str, Kept] = {}
         for key in keys:
             if not _is_limited(key):
@@ -207,7 +207,7 @@ class Keeper:
                     tally.add(usage, cost)
             if self._on_spent is not None:
                 for share in account.shares:
-                    self._on_spent(_state(share))
+                    self._on_spent(share)
 
     def _account_of(self, key: Key | None) -> Account | None:
         if key is None:
@@ -275,15 +275,14 @@ def _used(share: Share) -> float:
 
 
 def _state(share: Share) -> BudgetState:
-    span, key = share.tally.span, share.key
     return BudgetState(
-        key_id=None if key is None else key.id,
-        key_name=None if key is None else key.name,
+        key_id=share.key_id,
+        key_name=share.key_name,
         budget=share.budget,
         spent=share.spent,
         held=share.held,
-        since_us=span.start_us,
-        resets_us=span.resets_us,
+        since_us=share.since_us,
+        resets_us=share.resets_us,
     )
 
 

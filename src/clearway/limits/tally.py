@@ -75,6 +75,26 @@ class Share:
         return tally.billed + tally.estimates if self.counts_estimates else tally.billed
 
     @property
+    def key_id(self) -> str | None:
+        """None: the gateway's."""
+        return None if self.key is None else self.key.id
+
+    @property
+    def key_name(self) -> str | None:
+        """None: the gateway's."""
+        return None if self.key is None else self.key.name
+
+    @property
+    def since_us(self) -> int:
+        """Where the period began."""
+        return self.tally.span.start_us
+
+    @property
+    def resets_us(self) -> int | None:
+        """Where it ends; None: never."""
+        return self.tally.span.resets_us
+
+    @property
     def held(self) -> int:
         """By what runs, in the budget's unit."""
         return self.tally.held_nano if self.is_money else self.tally.held_tokens

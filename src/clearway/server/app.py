@@ -10,11 +10,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from clearway.config.model import Server
 from clearway.core.errors import BadRequest, GatewayError
+from clearway.core.fields import Fields
 from clearway.server.body import BodyRoom
 from clearway.server.guard import EXTENSION, Guard
 from clearway.server.hosts import Hosts
+from clearway.server.metrics import SOURCE
 from clearway.server.paths import Local, place
+from clearway.server.sources import Sources
 from clearway.server.turn import Connection, Head, Turn, Walker
 from clearway.wire.messages.errors import render
 
@@ -36,37 +40,44 @@ class App:
 
     Args:
         gateway: Walks the requests.
-        hosts: The names that `Host` may have.
         room: Where bodies are held.
         control: The application behind the control socket.
         metrics: Answers `GET /metrics`.
         is_ready: False while draining or while nothing can be recorded.
-        origins: Pages that may call; none: no CORS header at all.
+        settings: Names that `Host` may have, pages that may call (none: no CORS header at all),
+            proxies that say where requests come from.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917  # what stands behind the door
+    def __init__(  # what stands behind the door
         self,
         gateway: Walker,
-        hosts: Hosts,
         room: BodyRoom,
         control: Asgi,
         metrics: Asgi,
         is_ready: Callable[[], bool],
-        origins: Sequence[str] = (),
+        settings: Server,
     ) -> None:
         self._gateway = gateway
-        self._hosts = hosts
         self._room = room
         self._control = control
         self._metrics = metrics
         self._is_ready = is_ready
-        route: Asgi = self._route
-        self._answer = route
-        self._cors: Cors | None = None
-        if origins:
-            from clearway.server import cors  # noqa: PLC0415  # Starlette is not for every start
+        self.adjust(settings, self.cors_for(settings.cors_origins))
 
-            self._answer = self._cors = cors.Cors(route, origins)
+    def cors_for(self, origins: Sequence[str]) -> "Cors | None":
+        """What lets pages of `origins` call. Imports much the first time, and may be called in a thread."""
+        if not origins:
+            return None
+        from clearway.server import cors  # noqa: PLC0415  # Starlette is not for every start
+
+        return cors.Cors(self._route, origins)
+
+    def adjust(self, settings: Server, cors: "Cors | None") -> None:
+        """Other names, origins and proxies, for what comes from now on. `cors` is that of `settings`."""
+        self._hosts = Hosts(settings.host, settings.hosts)
+        self._sources = Sources(settings.trusted_proxies)
+        self._cors = cors
+        self._answer: Asgi = cors or self._route
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -95,6 +106,7 @@ class App:
         if where.run_id is not None or not query:
             own = where.path.encode("latin-1")
             head.target = own + b"?" + query if query else own
+        head.source = self._sources.of(head.source, head.headers)
         extra = () if self._cors is None else self._cors.fields(head.headers)
         return Turn(connection, head, where, self._room, self._gateway, extra)
 
@@ -105,11 +117,16 @@ class App:
                 # A turn was refused for it: there is no other way here.
                 raise BadRequest("nothing is asked for")
             if where.local == "metrics":
+                self._tell_source(scope)
                 await self._metrics(scope, receive, send)
             else:
                 await self._local(where.local, send)
         except GatewayError as error:
             await _answer(send, *render(error, "none"))
+
+    def _tell_source(self, scope: Scope) -> None:
+        peer = scope["client"][0] if scope["client"] else ""
+        scope["extensions"][SOURCE] = self._sources.of(peer, Fields.of(scope["headers"]))
 
     async def _local(self, local: Local, send: Send) -> None:
         match local:

@@ -30,13 +30,17 @@ class BodyRoom:
     """The room for bodies in this process."""
 
     def __init__(self, *, max_body: int, max_buffered: int, max_reading: int) -> None:
-        self.max_body = max_body
-        self._max_buffered = max_buffered
-        self._max_reading = max_reading
+        self.adjust(max_body=max_body, max_buffered=max_buffered, max_reading=max_reading)
         self.buffered = 0
         """Bytes that are held or promised now."""
         self.reading = 0
         """Bodies that are being read now."""
+
+    def adjust(self, *, max_body: int, max_buffered: int, max_reading: int) -> None:
+        """Other bounds from now on; what is held or being read is not touched."""
+        self.max_body = max_body
+        self._max_buffered = max_buffered
+        self._max_reading = max_reading
 
     def take(self, size: int) -> None:
         """Take room. Raises Overloaded where there is none."""
@@ -59,10 +63,12 @@ class HeldBody:
         tap: Paused while nobody reads.
     """
 
-    __slots__ = ("_declared", "_done", "_pieces", "_room", "_size", "_taken", "_tap", "_whole", "is_whole")
+    __slots__ = ("_declared", "_done", "_max_body", "_pieces", "_room", "_size", "_taken", "_tap", "_whole", "is_whole")
 
     def __init__(self, room: BodyRoom, tap: Tap) -> None:
         self._room = room
+        # A reload may change it while the body comes.
+        self._max_body = room.max_body
         self._tap = tap
         self._taken = 0
         self._size = 0
@@ -96,7 +102,7 @@ class HeldBody:
 
     def _extend(self, whole: bytearray, piece: bytes) -> None:
         try:
-            if len(whole) + len(piece) > self._room.max_body:
+            if len(whole) + len(piece) > self._max_body:
                 raise self._too_large()
             self._take(len(piece))
         except GatewayError as error:
@@ -117,7 +123,7 @@ class HeldBody:
 
     def may_come(self, declared: int | None) -> bool:
         """False where `read` would refuse the body for the length that is told of it."""
-        return declared is None or declared <= self._room.max_body
+        return declared is None or declared <= self._max_body
 
     async def read(self, declared: int | None) -> bytes | bytearray:
         """Read the whole body; call it once.
@@ -131,7 +137,7 @@ class HeldBody:
             Overloaded: No room.
         """
         room, pieces = self._room, self._pieces
-        if (declared or self._size) > room.max_body:
+        if (declared or self._size) > self._max_body:
             raise self._too_large()
         self._take(max(declared or 0, self._size))
         if self.is_whole:
@@ -154,7 +160,7 @@ class HeldBody:
             start += len(piece)
         self._pieces.clear()
         self._done = loop.create_future()
-        limit = declared if declared is not None else self._room.max_body
+        limit = declared if declared is not None else self._max_body
         slow = TooSlow("the request body did not arrive in its time")
         # From the head on: a client that promises a body and sends nothing holds room, too.
         timer = loop.call_later(_BASE_S + limit / _FLOOR_BYTES_PER_S, self._wake, slow)
@@ -171,7 +177,7 @@ class HeldBody:
 
     def _too_large(self) -> TooLarge:
         hint = "server.max_body sets the limit"
-        return TooLarge(f"the request body is over {self._room.max_body} bytes", hint=hint)
+        return TooLarge(f"the request body is over {self._max_body} bytes", hint=hint)
 
     def release(self) -> None:
         """Give the room back."""

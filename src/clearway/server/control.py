@@ -4,12 +4,14 @@ HTTP over a unix socket (0600) in the data directory; file modes are its
 authentication. `POST /rpc/<method>` calls one method of the ledger with a JSON
 object of arguments, `GET /status` tells about the process, `GET /feed` streams
 updates as lines of JSON until the reader leaves, `GET /hold` stays open for as long
-as somebody (`clearway run`) needs this gateway. Imported when it is first asked something.
+as somebody (`clearway run`) needs this gateway, `POST /reload` reads the configuration
+again and tells what came of it. Imported when it is first asked something.
 """
 
 import asyncio
 import typing
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 
 import msgspec
 from starlette.applications import Starlette
@@ -17,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from clearway.config.changes import Reloaded
 from clearway.ledger.protocol import Ledger, LedgerError
 from clearway.observe.protocol import Status, Subscriptions
 from clearway.server.holders import BEAT_S, Holders
@@ -62,6 +65,7 @@ def control_app(
     holders: Holders,
     status: Callable[[], Status],
     written: Callable[[], Awaitable[object]],
+    reload: Callable[[], Awaitable[Reloaded]] | None = None,
 ) -> Starlette:
     """The application behind the control socket.
 
@@ -71,6 +75,7 @@ def control_app(
         holders: Counts those who need the gateway.
         status: Tells about the process.
         written: Waits until the ledger holds all that has happened, or for as long as that is worth.
+        reload: Reads the configuration again; None: this gateway cannot.
     """
     methods = {name: _Method(ledger, name) for name in METHODS}
 
@@ -104,9 +109,16 @@ def control_app(
             Route("/hold", hold),
             Route("/rpc/{method}", rpc, methods=["POST"]),
             Route("/status", tell_status),
+            Route("/reload", partial(_read_again, reload), methods=["POST"]),
             Route("/feed", follow),
         ]
     )
+
+
+async def _read_again(reload: Callable[[], Awaitable[Reloaded]] | None, request: Request) -> Response:  # noqa: ARG001
+    if reload is None:
+        return _error(409, "LedgerError", "this gateway was not started from settings that can be read again")
+    return _json(msgspec.json.encode(await reload()))
 
 
 async def _lines(feed: Subscriptions, written: Callable[[], Awaitable[object]]) -> AsyncIterator[bytes]:

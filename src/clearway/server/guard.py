@@ -161,6 +161,7 @@ class Guard(HttpToolsProtocol):
             chunks=chunks,
             expects_continue=self.expect_100_continue,
             declared=self._declared(),
+            source=self.client[0] if self.client else "",
         )
         turn = self.app.turn(self, head)
         if turn is None:

@@ -43,9 +43,7 @@ class Load:
     def __init__(
         self, walk: Walker, *, max_in_flight: int, max_memory: int, held: Callable[[], int] = memory.held_bytes
     ) -> None:
-        self._walk = walk
-        self._max_in_flight = max_in_flight
-        self._max_memory = max_memory or int((memory.given_bytes() or 0) * SHARE)
+        self.adjust(walk, max_in_flight=max_in_flight, max_memory=max_memory)
         self._held = held
         self._looked_at = float("-inf")
         self._gave_back_at = float("-inf")
@@ -56,6 +54,12 @@ class Load:
         """Exchanges that were let in and are not over."""
         self.turned_away = 0
         """Those that were not."""
+
+    def adjust(self, walk: Walker, *, max_in_flight: int, max_memory: int) -> None:
+        """Another walk and other bounds, for what comes from now on."""
+        self._walk = walk
+        self._max_in_flight = max_in_flight
+        self._max_memory = max_memory or int((memory.given_bytes() or 0) * SHARE)
 
     @property
     def is_over(self) -> bool:

@@ -5,13 +5,14 @@ import contextlib
 import signal
 import socket
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Coroutine, Generator
 from functools import partial
 
 import uvicorn
 
 from clearway.server.app import Asgi
 from clearway.server.guard import Guard
+from clearway.server.hangup import Terminal
 
 
 class _Server(uvicorn.Server):
@@ -21,6 +22,8 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self.accepting = asyncio.Event()
         self.draining = asyncio.Event()
+        self.on_hangup: Callable[[], None] | None = None
+        self._terminal = Terminal()
         self._loop = asyncio.get_running_loop()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -31,6 +34,7 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         """SIGTERM and SIGINT: drain. Again: stop at once. A third time: the default.
+        SIGHUP: whatever it was said to be, unless it tells that the terminal is gone.
 
         The handlers stay until the process ends, so that a second signal does not
         cut short what is still being written.
@@ -38,7 +42,15 @@ class _Server(uvicorn.Server):
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, self.handle_exit)
+            if self.on_hangup is not None:
+                signal.signal(signal.SIGHUP, self._hang_up)
         yield
+
+    def _hang_up(self, sig: int, frame: object) -> None:
+        if self._terminal.is_gone:
+            self.handle_exit(sig, frame)
+        elif self.on_hangup is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self.on_hangup)
 
     def handle_exit(self, sig: int, frame: object) -> None:  # noqa: ARG002  # the signature of handlers
         """The first signal drains, the second ends, the third is not ours."""
@@ -68,6 +80,7 @@ class Serving:
 
     def __init__(self, app: Asgi, sockets: list[socket.socket], *, drain_s: float, max_connections: int) -> None:
         self._sockets = sockets
+        self._duties: list[Callable[[], Coroutine[None, None, None]]] = []
         self._server = _Server(
             uvicorn.Config(
                 app,
@@ -81,10 +94,22 @@ class Serving:
                 server_header=False,
                 date_header=False,
                 proxy_headers=False,
-                timeout_graceful_shutdown=max(1, int(drain_s)),
                 backlog=4096,
             )
         )
+        self.adjust(drain_s=drain_s)
+
+    def adjust(self, *, drain_s: float) -> None:
+        """Another time to drain."""
+        self._server.config.timeout_graceful_shutdown = max(1, int(drain_s))
+
+    def tend(self, duty: Callable[[], Coroutine[None, None, None]]) -> None:
+        """Run `duty` beside the server, until it has drained. It must not fail: that would end the server."""
+        self._duties.append(duty)
+
+    def on_hangup(self, react: Callable[[], None]) -> None:
+        """Call `react` on the loop at each SIGHUP, instead of ending by it."""
+        self._server.on_hangup = react
 
     @property
     def is_accepting(self) -> bool:
@@ -105,4 +130,8 @@ class Serving:
 
     async def run(self) -> None:
         """Serve until told to stop, then let running answers finish."""
-        await self._server.serve(sockets=self._sockets)
+        async with asyncio.TaskGroup() as group:
+            duties = [group.create_task(duty()) for duty in self._duties]
+            await self._server.serve(sockets=self._sockets)
+            for duty in duties:
+                duty.cancel()

@@ -71,9 +71,10 @@ class Head:
         chunks: The client understands the chunked coding (HTTP/1.1).
         expects_continue: The client waits for `100 Continue` with its body.
         declared: Length of the body; None where it is not told.
+        source: Where it comes from; at first the peer's address.
     """
 
-    __slots__ = ("chunks", "declared", "expects_continue", "headers", "keep_alive", "method", "target")
+    __slots__ = ("chunks", "declared", "expects_continue", "headers", "keep_alive", "method", "source", "target")
 
     def __init__(  # noqa: PLR0913  # what a head tells
         self,
@@ -85,6 +86,7 @@ class Head:
         chunks: bool,
         expects_continue: bool,
         declared: int | None,
+        source: str = "",
     ) -> None:
         self.method = method
         self.target = target
@@ -93,6 +95,7 @@ class Head:
         self.chunks = chunks
         self.expects_continue = expects_continue
         self.declared = declared
+        self.source = source
 
 
 class _Unheard:
@@ -140,6 +143,7 @@ class Turn:
         "path",
         "response_complete",
         "run_id",
+        "source",
         "started",
         "target",
     )
@@ -159,6 +163,7 @@ class Turn:
         self.method = head.method
         self.target = head.target
         self.headers = head.headers
+        self.source = head.source
         self.keep_alive = head.keep_alive
         self._chunks = head.chunks
         self._expects_continue = head.expects_continue

@@ -11,6 +11,7 @@ that asking costs a look at an empty dictionary.
 Used by gateway/cooling.
 """
 
+from collections.abc import Iterable
 from math import inf
 from typing import Literal
 
@@ -127,6 +128,13 @@ class Health:
         """Empty while nothing is wrong; look, but do not change."""
         self.begun: dict[tuple[str, Failure], int] = {}
         """How many cool-downs have begun, by upstream and kind of failure. Growth: one entry for each pair."""
+
+    def adjust(self, longest_s: float, changed: Iterable[str]) -> None:
+        """The configuration is another one: what is known of `changed` upstreams is of no use any more."""
+        self._longest_s = longest_s
+        gone = set(changed)
+        for key in [key for key in self.marks if key[0] in gone or longest_s <= 0]:
+            del self.marks[key]
 
     def holds_back(self, upstream: str, model: str | None) -> Mark | None:
         """The mark because of which this upstream had better not be asked for a model

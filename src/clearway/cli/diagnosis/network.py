@@ -67,6 +67,16 @@ def check_upstreams(config: Config, origins: Mapping[str, str], clock: Clock) ->
         yield ok("clock", "agrees with an upstream's")
 
 
+def check_proxies(config: Config) -> Iterator[Finding]:
+    """Whether the clients behind a reverse proxy can be told apart."""
+    if config.server.behind_proxy and not config.server.trusted_proxies:
+        yield warn(
+            "reverse proxy",
+            "server.behind_proxy is set and no proxy is trusted: all clients count as one source of wrong keys",
+            "name its address in server.trusted_proxies, and have it write x-forwarded-for",
+        )
+
+
 def check_cooling(status: Status | None) -> Iterator[Finding]:
     """Which upstreams the running gateway leaves alone at this moment."""
     for entry in status.cooling if status is not None else ():

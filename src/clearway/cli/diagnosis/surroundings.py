@@ -20,6 +20,7 @@ from clearway.config.problems import ConfigError
 from clearway.config.secrets import resolve
 from clearway.core.clock import Clock
 from clearway.pricing.prices import PriceFileError, PriceList
+from clearway.upstreams.webhooks import webhooks
 
 _OLD_PRICES_DAYS = 120
 _FEW_DESCRIPTORS = 4096
@@ -41,6 +42,24 @@ def check_secrets(config: Config, environ: Mapping[str, str]) -> Iterator[Findin
                 yield fail(name, str(problem), problem.hint)
         if upstream.ca and not os.access(upstream.ca, os.R_OK):
             yield fail(f"ca of {upstream.name}", f"{upstream.ca} cannot be read", "set upstreams.ca to a PEM file")
+
+
+def check_webhooks(config: Config, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Whether messages to webhooks can be signed. Nothing is sent."""
+    if not config.usage.webhooks:
+        return
+    try:
+        receivers = webhooks(config, environ)
+    except ConfigError as error:
+        problem = error.problems[0]
+        yield fail("webhooks", str(problem), problem.hint)
+        return
+    where = ", ".join(receiver.shown for receiver in receivers)
+    if config.usage.webhook_secret is None:
+        hint = "set usage.webhook_secret, so that the receiver can tell our messages from others"
+        yield warn("webhooks", f"{where}; messages are not signed", hint)
+    else:
+        yield ok("webhooks", f"{where} (not tried: clearway alerts test does)")
 
 
 def check_prices(config: Config, clock: Clock) -> Finding:

@@ -16,6 +16,7 @@ def upgrade() -> None:
     """Give keys their limits, and windows a place."""
     _limit_keys()
     _make_windows()
+    _make_alerts()
 
 
 def _limit_keys() -> None:
@@ -45,3 +46,13 @@ def _make_windows() -> None:
         sa.Column("notes", sa.Text),
     )
     op.create_index("windows_seen", "windows", ["seen_us"])
+
+
+def _make_alerts() -> None:
+    op.create_table(
+        "alerts",
+        sa.Column("subject", sa.Text, primary_key=True),
+        sa.Column("since_us", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("permille", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("told_us", sa.BigInteger, nullable=False),
+    )

@@ -1,0 +1,219 @@
+"""Opens a gateway: what lives as long as the process, in order."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from clearway import __version__
+from clearway.compose.door import Back, Running, open_door
+from clearway.compose.walks import Making, ceilings_of, limits_of, prices_of
+from clearway.config.load import Loaded
+from clearway.config.model import Config
+from clearway.config.problems import ConfigError, Problem
+from clearway.core.clock import Clock, SystemClock
+from clearway.core.ids import IdMaker
+from clearway.gateway.pipeline import Lasting
+from clearway.gateway.running import Running as RunningExchanges
+from clearway.gateway.wrong_keys import WrongKeys
+from clearway.keys.model import KeySpec
+from clearway.ledger.installation import installation_secret
+from clearway.ledger.instances import Instance
+from clearway.ledger.keyring import KeyCache
+from clearway.ledger.lock import DataDirLock, OwnerInfo
+from clearway.ledger.protocol import WindowState
+from clearway.ledger.store import Store
+from clearway.ledger.told import Told
+from clearway.ledger.writer import Writer
+from clearway.limits.keeper import Keeper
+from clearway.limits.loading import Loader
+from clearway.observe.alerts import Alerts
+from clearway.observe.feed import LiveFeed
+from clearway.observe.otel.feed import OtelFeed, is_installed
+from clearway.observe.tally import Tally
+from clearway.observe.windows import WRITE_S, Windows
+from clearway.server.listen import (
+    check_bind,
+    listen_control,
+    listen_tcp,
+    raise_descriptor_limit,
+    remove_control,
+    url_of,
+)
+from clearway.server.reload import Behind, InForce
+from clearway.upstreams.fleet import Fleet
+from clearway.upstreams.health import Health
+
+log = structlog.get_logger()
+
+_SOON_S = 2.0
+"""New budgets wait so long for a ledger that cannot be written."""
+
+
+@contextlib.asynccontextmanager
+async def gateway(
+    config: Config,
+    environ: Mapping[str, str],
+    *,
+    show_first_key: bool,
+    reread: Callable[[], Loaded] | None = None,
+) -> AsyncIterator[Running]:
+    """A gateway on open sockets.
+
+    Args:
+        config: The settings in force.
+        environ: Where `{ env = … }` credentials are looked up, by the names given.
+        show_first_key: Make an owner key where there is no key at all yet; only
+            where somebody will see it.
+        reread: Reads the settings again, for a reload; None: these stay.
+
+    Raises:
+        ConfigError: The settings cannot be used.
+        UnsafeBind: The address must not be listened on.
+        CannotListen: The address cannot be had.
+        AlreadyOwned: Another process owns the data directory.
+        LedgerError: The ledger cannot be opened.
+    """
+    check_bind(config.server)
+    max_connections = raise_descriptor_limit()
+    clock = SystemClock()
+    ids = IdMaker(clock)
+    data_dir = Path(config.server.data_dir)
+    instance = Instance(id=ids.new(), version=__version__, pid=os.getpid())
+    info = OwnerInfo(pid=instance.pid, instance_id=instance.id, version=__version__, started_us=clock.now_us())
+    async with contextlib.AsyncExitStack() as stack:
+        lock = stack.enter_context(DataDirLock(data_dir))
+        await asyncio.to_thread(lock.acquire, info)
+        fleet = Fleet(environ, clock)
+        stack.push_async_callback(fleet.aclose)
+        upstreams = await fleet.build(config)
+        store = await asyncio.to_thread(Store.open, config.store.url, data_dir, clock=clock, ids=ids)
+        stack.callback(store.close)
+        first_key = _first_key(store) if show_first_key else None
+        tcp = stack.enter_context(contextlib.closing(listen_tcp(config.server)))
+        control, path = listen_control(data_dir)
+        stack.enter_context(contextlib.closing(control))
+        stack.callback(remove_control, path, data_dir)
+        info = msgspec.structs.replace(info, url=url_of(tcp), socket=str(path))
+        alerts = Alerts(Told(store.database, clock), clock, ids)
+        kept = await _kept(store, data_dir, instance, clock, alerts, stack)
+        tally = Tally(models := _models(config))
+        otel = await _otel(config, instance.id, models, stack)
+        keeper = Keeper(limits_of(config), clock=clock, ceilings=ceilings_of(prices_of(config)), on_spent=alerts.budget)
+        lasting = Lasting(
+            ring=kept.keys,
+            limiter=keeper,
+            ids=ids,
+            health=Health(clock, config.retries.longest_cool_down_s),
+            wrong_keys=WrongKeys(clock, config.server.wrong_keys_per_minute),
+            running=RunningExchanges(kept.keys, keeper, clock),
+            turned_away={},
+        )
+        loader = Loader(
+            keeper,
+            kept.keys.keys,
+            store,
+            written=partial(kept.writer.flush, _SOON_S),
+            changed=lasting.running.look,
+        )
+        await loader.start()
+        kept.keys.subscribe(loader.on_change)
+        feed = LiveFeed()
+        making = Making(
+            instance_id=instance.id,
+            lasting=lasting,
+            writer=kept.writer,
+            feeds=(feed, tally, *([otel] if otel else [])),
+            keeper=keeper,
+            limits_changed=loader.on_change,
+            alerts=alerts,
+            windows=kept.windows,
+            credentials=fleet.credentials,
+            environ=environ,
+            clock=clock,
+        )
+        walks = await asyncio.to_thread(making.prepare, config)
+        back = Back(
+            now=InForce(config=config, upstreams=upstreams, walk=walks(upstreams)),
+            behind=Behind(fleet=fleet, health=lasting.health, wrong_keys=lasting.wrong_keys, prepare=making.prepare),
+            reread=reread,
+            lasting=lasting,
+            writer=kept.writer,
+            store=store,
+            keys=kept.keys,
+            clock=clock,
+            feed=feed,
+            tally=tally,
+            otel=otel,
+            windows=kept.windows,
+            alerts=alerts,
+            info=info,
+            max_connections=max_connections,
+        )
+        running = open_door(back, [tcp, control], first_key)
+        lock.publish(info)
+        yield running
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    """What stands between memory and the ledger."""
+
+    keys: KeyCache
+    windows: Windows
+    writer: Writer
+
+
+async def _kept(  # what it is made of
+    store: Store,
+    data_dir: Path,
+    instance: Instance,
+    clock: Clock,
+    alerts: Alerts,
+    stack: contextlib.AsyncExitStack,
+) -> _Kept:
+    keys = KeyCache(store)
+    await asyncio.to_thread(keys.start)
+
+    def changed(state: WindowState) -> None:
+        if state.utilization is not None:
+            alerts.window(state.credential_label, state.window, state.utilization, state.resets_us)
+
+    # A secret that replicas share would be handed in here.
+    secret = await asyncio.to_thread(installation_secret, data_dir)
+    windows = Windows(secret, store, clock, on_change=changed)
+    await asyncio.to_thread(windows.load)
+    # After the writer's thread, which does it as long as it runs.
+    stack.push_async_callback(asyncio.to_thread, windows.close)
+    duties = [(WRITE_S, windows.write)]
+    writer = await stack.enter_async_context(Writer(store, instance, clock=clock, keys=keys, duties=duties))
+    if writer.swept:
+        log.warning("exchanges_swept", exchanges=writer.swept, outcome="interrupted")
+    return _Kept(keys, windows, writer)
+
+
+def _models(config: Config) -> tuple[str, ...]:
+    """Those that have labels of their own in what is measured."""
+    return (*config.models.aliases, *config.models.aliases.values(), *prices_of(config).names)
+
+
+async def _otel(
+    config: Config, instance_id: str, models: Sequence[str], stack: contextlib.AsyncExitStack
+) -> OtelFeed | None:
+    if not config.otel.endpoint:
+        return None
+    if not is_installed():
+        hint = "install it with: pip install 'clearway[otel]'"
+        raise ConfigError(Problem("otel", "otel.endpoint", "needs OpenTelemetry, which is not installed", hint))
+    return await stack.enter_async_context(OtelFeed(config.otel, instance_id, models))
+
+
+def _first_key(store: Store) -> str | None:
+    """An owner key for a new installation."""
+    if store.list_keys(revoked=True):
+        return None
+    return store.create_key(KeySpec(name="owner", owner=True)).secret

@@ -1,0 +1,130 @@
+"""What a configuration decides: the walk, its prices, its limits. Made again at each reload.
+
+All that can fail or takes long is done by `prepare`, in a thread; what it returns puts
+everything in place within one turn of the loop (decision 0017).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from clearway.config.check import is_loopback
+from clearway.config.model import Config
+from clearway.config.problems import ConfigError, Problem
+from clearway.core.budget import parse_budget
+from clearway.core.clock import Clock
+from clearway.core.secret import Secret
+from clearway.core.usage import Billing, Cost, Usage
+from clearway.gateway.bookkeeping import Books, Feed, Pricing
+from clearway.gateway.pipeline import Gateway, Lasting, Settings
+from clearway.gateway.route import Router
+from clearway.ledger.writer import Writer
+from clearway.limits.keeper import Ceilings, Keeper
+from clearway.limits.keeper import Settings as LimitSettings
+from clearway.limits.protocol import Estimate
+from clearway.observe.alerts import Alerts
+from clearway.observe.feeds import Feeds
+from clearway.observe.logging import ExchangeLog
+from clearway.observe.windows import Windows
+from clearway.pricing.ceiling import NOTHING_COSTS, Ceiling, ceiling
+from clearway.pricing.cost import cost
+from clearway.pricing.prices import PriceFileError, PriceList
+from clearway.server.reload import Walks
+from clearway.upstreams.registry import Managed
+from clearway.upstreams.webhooks import webhooks
+
+
+class Making(msgspec.Struct, frozen=True, kw_only=True):
+    """What every walk is made of, whatever the configuration."""
+
+    instance_id: str
+    lasting: Lasting
+    writer: Writer
+    feeds: tuple[Feed, ...]
+    keeper: Keeper
+    limits_changed: Callable[[], None]
+    """Has the keeper take other settings."""
+    alerts: Alerts
+    windows: Windows
+    credentials: Callable[[Sequence[Managed]], Mapping[str, Secret]]
+    """What the upstreams spend, by their names."""
+    environ: Mapping[str, str]
+    clock: Clock
+
+    def prepare(self, config: Config) -> Walks:
+        """See `server.reload.Behind.prepare`."""
+        prices = prices_of(config)
+        receivers = webhooks(config, self.environ)
+        settings = Settings(
+            instance_id=self.instance_id,
+            key_required=key_required(config),
+            max_body=config.server.max_body,
+            heartbeat_s=config.server.heartbeat_s,
+            retries=config.retries,
+        )
+        limits, ceilings = limits_of(config), ceilings_of(prices)
+
+        def walk(upstreams: Sequence[Managed]) -> Gateway:
+            self.alerts.adjust(config.usage.thresholds, receivers)
+            self.windows.spend(self.credentials(upstreams))
+            self.keeper.adjust(limits, ceilings)
+            self.limits_changed()
+            # The log of exchanges looks at the level once.
+            told = Feeds(*self.feeds, ExchangeLog())
+            books = Books(
+                journal=self.writer, feed=told, clock=self.clock, price=_pricing(prices), windows=self.windows
+            )
+            return Gateway(settings, self.lasting, router=Router(upstreams, config.models.aliases), books=books)
+
+        return walk
+
+
+def key_required(config: Config) -> bool:
+    """Whether every request needs a key."""
+    return not is_loopback(config.server.host) or config.server.behind_proxy
+
+
+def prices_of(config: Config) -> PriceList:
+    """The shipped list, and the owner's on top. Raises ConfigError."""
+    prices = PriceList.shipped()
+    if config.usage.prices:
+        try:
+            prices = prices.with_override(config.usage.prices)
+        except PriceFileError as error:
+            raise ConfigError(Problem(config.usage.prices, "usage.prices", str(error))) from error
+    return prices
+
+
+def limits_of(config: Config) -> LimitSettings:
+    """What holds for everybody."""
+    return LimitSettings(
+        budgets=tuple(map(parse_budget, config.limits.budgets)),
+        count_tokens_per_minute=config.limits.count_tokens_per_minute,
+        zone=ZoneInfo(config.usage.timezone),
+    )
+
+
+def ceilings_of(prices: PriceList) -> Ceilings:
+    """What the tokens of an estimate can cost at most."""
+
+    def ceilings(estimate: Estimate, at_us: int) -> Ceiling | None:
+        if not estimate.model:
+            return NOTHING_COSTS
+        return ceiling(
+            estimate.model,
+            at_us=at_us,
+            prices=prices,
+            input_tokens=estimate.input_tokens,
+            writes_cache=estimate.writes_cache,
+            is_plain=estimate.is_plain,
+        )
+
+    return ceilings
+
+
+def _pricing(prices: PriceList) -> Pricing:
+    def price(usage: Usage, model: str | None, *, at_us: int, billing: Billing) -> Cost:
+        return cost(usage, model, at_us=at_us, billing=billing, prices=prices)
+
+    return price
