@@ -10,6 +10,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 import structlog
@@ -28,12 +29,15 @@ from clearway.gateway.bookkeeping import Books, Feed, Pricing
 from clearway.gateway.pipeline import Gateway, Settings
 from clearway.gateway.route import Router
 from clearway.keys.model import KeySpec
+from clearway.ledger.administration import Actor
+from clearway.ledger.desk import Desk
 from clearway.ledger.instances import Instance
 from clearway.ledger.keyring import KeyCache
 from clearway.ledger.lock import DataDirLock, OwnerInfo
 from clearway.ledger.protocol import Ledger
 from clearway.ledger.store import Store
 from clearway.ledger.writer import Writer
+from clearway.limits.protocol import Limiter
 from clearway.limits.unlimited import Unlimited
 from clearway.observe.feed import LiveFeed
 from clearway.observe.logging import ExchangeLog
@@ -139,6 +143,8 @@ async def gateway(config: Config, environ: Mapping[str, str], *, show_first_key:
         if writer.swept:
             log.warning("exchanges_swept", exchanges=writer.swept, outcome="interrupted")
         feed = LiveFeed()
+        books = Books(journal=writer, feed=_Feeds(feed, ExchangeLog()), clock=clock, price=_pricing(config))
+        limiter = Unlimited()
         walker = Gateway(
             Settings(
                 instance_id=instance_id,
@@ -149,11 +155,22 @@ async def gateway(config: Config, environ: Mapping[str, str], *, show_first_key:
             ),
             router=Router(upstreams, config.models.aliases),
             ring=keys,
-            books=Books(journal=writer, feed=_Feeds(feed, ExchangeLog()), clock=clock, price=_pricing(config)),
-            limiter=Unlimited(),
+            books=books,
+            limiter=limiter,
             ids=ids,
         )
-        back = _Back(walker=walker, writer=writer, store=store, feed=feed, info=info, max_connections=max_connections)
+        back = _Back(
+            walker=walker,
+            books=books,
+            limiter=limiter,
+            writer=writer,
+            store=store,
+            desk=Desk(store.database, clock, ids),
+            keys=keys,
+            feed=feed,
+            info=info,
+            max_connections=max_connections,
+        )
         running = _door(config, back, [tcp, control], url, first_key)
         lock.publish(msgspec.structs.replace(info, url=url, socket=str(path)))
         yield running
@@ -209,15 +226,19 @@ def _first_key(store: Store) -> str | None:
     """An owner key for a new installation."""
     if store.list_keys(revoked=True):
         return None
-    return store.create_key(KeySpec(name="owner", owner=True)).secret
+    return store.create_key(KeySpec(name="owner", owner=True), by=Actor(source="gateway")).secret
 
 
 class _Back(msgspec.Struct, frozen=True, kw_only=True):
     """What stands behind the door."""
 
     walker: Gateway
+    books: Books
+    limiter: Limiter
     writer: Writer
     store: Store
+    desk: Desk
+    keys: KeyCache
     feed: LiveFeed
     info: OwnerInfo
     max_connections: int
@@ -253,6 +274,39 @@ def _door(config: Config, back: _Back, sockets: list[socket.socket], url: str, f
 
         return control_app(back.store, feed, holders, status, partial(writer.flush, _SOON_S))
 
+    def admin() -> Asgi:
+        # Few ask for it, and its types take a while to make.
+        from clearway.server.admin.app import AdminApp  # noqa: PLC0415  # as above
+        from clearway.server.admin.parts import Parts as AdminParts  # noqa: PLC0415  # as above
+        from clearway.server.admin.parts import Place  # noqa: PLC0415  # as above
+
+        places = tuple(
+            Place(
+                name=upstream.name,
+                kind=upstream.kind,
+                base_url=upstream.base_url if upstream.kind in ("anthropic", "passthrough") else None,
+                models=upstream.models,
+            )
+            for upstream in config.upstreams
+        )
+        return AdminApp(
+            AdminParts(
+                ledger=back.store,
+                desk=back.desk,
+                ring=back.keys,
+                clock=back.books.clock,
+                feed=feed,
+                status=status,
+                budgets=back.limiter.budgets,
+                upstreams=places,
+                counts=lambda: back.books.tally.counts,
+                is_serving=lambda: serving.is_accepting,
+                timezone=config.usage.timezone,
+                port=urlsplit(url).port or 0,
+                is_secure=config.server.behind_proxy,
+            )
+        )
+
     room = BodyRoom(
         max_body=config.server.max_body,
         max_buffered=config.server.max_buffered,
@@ -267,6 +321,7 @@ def _door(config: Config, back: _Back, sockets: list[socket.socket], url: str, f
         Late(control),
         lambda: writer.healthy and serving.is_accepting and not load.is_over,
         config.server.cors_origins,
+        admin=Late(admin),
     )
     serving = Serving(app, sockets, drain_s=config.server.drain_s, max_connections=back.max_connections)
     return Running(

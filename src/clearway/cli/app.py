@@ -26,6 +26,8 @@ _COMMANDS = {
     "show": ("clearway.cli.show", "Show everything about one exchange."),
     "usage": ("clearway.cli.usage", "Sum tokens and costs by day, model, key and more."),
     "keys": ("clearway.cli.keys", "Make and manage the keys that clients show."),
+    "open": ("clearway.cli.open", "Print a link that signs a browser in."),
+    "password": ("clearway.cli.password", "Set or remove the password of the admin API."),
     "env": ("clearway.cli.env", "Print what a client needs to be told."),
     "doctor": ("clearway.cli.doctor", "Check this installation and say what to do."),
     "config": ("clearway.cli.config", "Show, check and begin the configuration."),

@@ -15,6 +15,7 @@ from clearway.gateway import labels
 from clearway.gateway.route import Target
 from clearway.ledger.protocol import Journal
 from clearway.limits.protocol import Reservation
+from clearway.upstreams.tally import Tally
 from clearway.wire.messages.errors import error_type
 from clearway.wire.messages.watch import NoWatch, Watch
 
@@ -54,6 +55,7 @@ class Books(msgspec.Struct, frozen=True):
     feed: Feed
     clock: Clock
     price: Pricing
+    tally: Tally = msgspec.field(default_factory=Tally)
 
 
 class Attempt:
@@ -170,15 +172,15 @@ class Attempt:
         else:
             # Without usage it may have cost something all the same: the limiter decides.
             self.reservation.settle(measure.usage, measure.cost)
-        self._books.journal.end(
-            AttemptEnd(
-                exchange_id=self.exchange.id,
-                number=self.number,
-                ended_us=self._books.clock.now_us(),
-                outcome=outcome,
-                measure=measure,
-            )
+        end = AttemptEnd(
+            exchange_id=self.exchange.id,
+            number=self.number,
+            ended_us=self._books.clock.now_us(),
+            outcome=outcome,
+            measure=measure,
         )
+        self._books.journal.end(end)
+        self._books.tally.ended(self.target.upstream.name, end)
 
 
 class Exchange:

@@ -41,9 +41,10 @@ class App:
         control: The application behind the control socket.
         is_ready: False while draining or while nothing can be recorded.
         origins: Pages that may call; none: no CORS header at all.
+        admin: The application of `/admin/…` and `/openapi.json`: what it lets in is its own to judge.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what stands behind the door
         self,
         gateway: Walker,
         hosts: Hosts,
@@ -51,11 +52,14 @@ class App:
         control: Asgi,
         is_ready: Callable[[], bool],
         origins: Sequence[str] = (),
+        *,
+        admin: Asgi,
     ) -> None:
         self._gateway = gateway
         self._hosts = hosts
         self._room = room
         self._control = control
+        self._admin = admin
         self._is_ready = is_ready
         route: Asgi = self._route
         self._answer = route
@@ -76,6 +80,11 @@ class App:
             self._hosts.check(scope["headers"])
         except GatewayError as error:
             await _answer(send, *render(error, "none"))
+            return
+        path: bytes = scope["raw_path"]
+        if path.startswith(b"/admin/") or path == b"/openapi.json":
+            # Beside CORS: no page of another origin has any business there.
+            await self._admin(scope, receive, send)
             return
         await self._answer(scope, receive, send)
 

@@ -31,6 +31,8 @@ METHODS = (
     "usage",
     "exchanges",
     "exchange",
+    "make_link",
+    "set_password",
 )
 _MAX_ARGUMENTS = 1_000_000
 

@@ -1,4 +1,4 @@
-"""Limits and budgets of keys.
+"""Limits and budgets of keys; the audit log, sessions and the password of the admin API.
 
 Written out in full: it must stay as it is when `ledger/schema.py` moves on.
 """
@@ -13,8 +13,9 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Give keys their limits."""
+    """Give keys their limits, and make what the admin API keeps."""
     _limit_keys()
+    _make_administration()
 
 
 def _limit_keys() -> None:
@@ -22,3 +23,46 @@ def _limit_keys() -> None:
     for name in ("requests_per_minute", "input_tokens_per_minute", "output_tokens_per_minute", "parallel"):
         op.add_column("keys", sa.Column(name, sa.BigInteger))
     op.add_column("keys", sa.Column("counts_estimates", sa.Boolean, nullable=False, server_default=sa.false()))
+
+
+def _id() -> sa.types.TypeEngine[str]:
+    return sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
+
+def _make_administration() -> None:
+    op.create_table(
+        "audit",
+        sa.Column("id", _id(), primary_key=True),
+        sa.Column("at_us", sa.BigInteger, nullable=False),
+        sa.Column("source", sa.Text, nullable=False),
+        sa.Column("key_id", _id()),
+        sa.Column("session_id", _id()),
+        sa.Column("what", sa.Text, nullable=False),
+        sa.Column("subject_id", _id()),
+        sa.Column("subject_name", sa.Text),
+        sa.Column("before", sa.Text, nullable=False),
+        sa.Column("after", sa.Text, nullable=False),
+    )
+    op.create_table(
+        "sessions",
+        sa.Column("id", _id(), primary_key=True),
+        sa.Column("token_hash", sa.LargeBinary, nullable=False),
+        sa.Column("how", sa.Text, nullable=False),
+        sa.Column("began_us", sa.BigInteger, nullable=False),
+        sa.Column("seen_us", sa.BigInteger, nullable=False),
+        sa.Column("expires_us", sa.BigInteger, nullable=False),
+        sa.Column("ended_us", sa.BigInteger),
+        sa.Column("ended_why", sa.Text),
+    )
+    op.create_index("sessions_token_hash", "sessions", ["token_hash"], unique=True)
+    op.create_table(
+        "sign_in_links",
+        sa.Column("token_hash", sa.LargeBinary, primary_key=True),
+        sa.Column("expires_us", sa.BigInteger, nullable=False),
+    )
+    op.create_table(
+        "admin_password",
+        sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("encoded", sa.Text, nullable=False),
+        sa.Column("changed_us", sa.BigInteger, nullable=False),
+    )
