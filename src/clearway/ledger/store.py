@@ -40,8 +40,8 @@ class Store:
     def __init__(self, database: Database, clock: Clock, ids: IdMaker) -> None:
         self.database = database
         """For the writer, which writes the exchanges."""
-        self._clock = clock
-        self._ids = ids
+        self.clock = clock
+        self.ids = ids
         self._watchers: list[Callable[[], None]] = []
 
     @classmethod
@@ -82,7 +82,7 @@ class Store:
     def create_key(self, spec: KeySpec, *, by: Actor = COMMAND) -> NewKey:
         """Make a key. Raises LedgerError where the name is taken by a live key."""
         with self._changing_keys() as connection:
-            made = key_records.create(connection, spec, key_id=self._ids.new(), now_us=self._clock.now_us())
+            made = key_records.create(connection, spec, key_id=self.ids.new(), now_us=self.clock.now_us())
             self._note(connection, audit_records.made(made.key), by)
         return made
 
@@ -108,7 +108,7 @@ class Store:
         """End a key for good. Raises NotInLedger."""
         with self._changing_keys() as connection:
             before = key_records.find(connection, ref)
-            after = key_records.revoke(connection, before.id, now_us=self._clock.now_us())
+            after = key_records.revoke(connection, before.id, now_us=self.clock.now_us())
             if before.revoked_us is None:
                 self._note(connection, audit_records.revoked(after), by)
         return after
@@ -117,13 +117,13 @@ class Store:
         """Give a key a new secret. Raises NotInLedger, or LedgerError for a revoked key."""
         with self._changing_keys() as connection:
             before = key_records.find(connection, ref)
-            made = key_records.rotate(connection, before.id, overlap_s, now_us=self._clock.now_us())
+            made = key_records.rotate(connection, before.id, overlap_s, now_us=self.clock.now_us())
             self._note(connection, audit_records.rotated(before, made.key, overlap_s), by)
         return made
 
     def make_link(self) -> str:
         """The token of a new sign-in link."""
-        token, now_us = session.new_token(), self._clock.now_us()
+        token, now_us = session.new_token(), self.clock.now_us()
         with writing(self.database) as connection:
             session_records.make_link(connection, session.digest(token), now_us=now_us)
             self._note(connection, Note(what="link.create"), COMMAND)
@@ -132,7 +132,7 @@ class Store:
     def set_password(self, encoded: str | None) -> bool:
         """Set the admin password or remove it; ends all sessions. False: there was none to remove."""
         with writing(self.database) as connection:
-            had_one = session_records.set_password(connection, encoded, now_us=self._clock.now_us())
+            had_one = session_records.set_password(connection, encoded, now_us=self.clock.now_us())
             if encoded is not None or had_one:
                 what: What = "password.remove" if encoded is None else "password.set"
                 note = Note(what=what, subject=Subject(), before={"set": had_one}, after={"set": encoded is not None})
@@ -159,7 +159,7 @@ class Store:
         with reading(self.database) as connection:
             # The revision first: a change between the two is then read once more, never missed.
             revision = key_records.revision(connection)
-            return revision, key_records.with_secrets(connection, now_us=self._clock.now_us())
+            return revision, key_records.with_secrets(connection, now_us=self.clock.now_us())
 
     def key_revision(self) -> int:
         """A number that grows with every change of any key. Raises LedgerError."""
@@ -167,7 +167,7 @@ class Store:
             return key_records.revision(connection)
 
     def _note(self, connection: Connection, change: Note, by: Actor) -> None:
-        audit_records.note(connection, change, by, row_id=self._ids.new(), now_us=self._clock.now_us())
+        audit_records.note(connection, change, by, row_id=self.ids.new(), now_us=self.clock.now_us())
 
     @contextmanager
     def _changing_keys(self) -> Iterator[Connection]:

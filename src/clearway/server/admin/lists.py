@@ -5,7 +5,8 @@ server/admin/routes.
 """
 
 from clearway.ledger.administration import AttemptQuery, AuditQuery
-from clearway.ledger.protocol import ExchangeDetail, ExchangeQuery, UsageQuery
+from clearway.ledger.days import local
+from clearway.ledger.protocol import ExchangeDetail, ExchangeQuery, LedgerError, UsageQuery
 from clearway.server.admin.decode import cursor_of, read_cursor
 from clearway.server.admin.failures import Refused
 from clearway.server.admin.parts import Asked, Parts, expect
@@ -83,7 +84,7 @@ def attempts(parts: Parts, asked: Asked) -> Attempts:
 def usage(parts: Parts, asked: Asked) -> Usage:
     """Sums by group."""
     sums = expect(asked.query, UsageSums)
-    zone = sums.timezone or parts.timezone
+    zone = _known(sums.timezone or parts.timezone)
     query = UsageQuery(
         by=tuple(dict.fromkeys(sums.by)),
         since_us=sums.since_us,
@@ -102,6 +103,14 @@ def usage(parts: Parts, asked: Asked) -> Usage:
     # The newest are kept where there are too many, and they come last.
     kept = rows[-sums.limit :] if set(query.by) & {"hour", "day", "week", "month"} else rows[: sums.limit]
     return Usage(usage=tuple(kept), timezone=zone, is_whole=len(kept) == len(rows))
+
+
+def _known(zone: str) -> str:
+    try:
+        local(zone, 0)
+    except LedgerError as error:
+        raise Refused("invalid_value", f"timezone: {error}") from error
+    return zone
 
 
 def audit(parts: Parts, asked: Asked) -> Audit:

@@ -55,7 +55,7 @@ def document() -> Json:
 def _anything(kind: type) -> Json:
     """The schema of unknown JSON."""
     if kind is object:
-        return {}
+        return {"description": "Any JSON."}  # msgspec takes an empty one for none
     raise NotImplementedError(kind)
 
 

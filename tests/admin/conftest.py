@@ -1,0 +1,57 @@
+"""One gateway for a module, and those who may ask it."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.admin.door import HELLO, Door, ledger, new_key, settled, signed_in, with_key
+from tests.gateway_process import SIM, GatewayProcess
+
+
+@dataclass(frozen=True)
+class House:
+    """A gateway with a simulated model, and its keys."""
+
+    gateway: GatewayProcess
+    owner: str
+    client: str
+    revoked: str
+    expired: str
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return self.gateway.url
+
+    @property
+    def door(self) -> Door:
+        """For its owner."""
+        return with_key(self.gateway, self.owner)
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A gateway that has served a little."""
+    with GatewayProcess(tmp_path_factory.mktemp("house"), SIM) as gateway:
+        owner = new_key(gateway, "boss", owner=True)
+        door = with_key(gateway, owner)
+        client = new_key(gateway, "client")
+        revoked = new_key(gateway, "former", owner=True)
+        ledger(gateway).revoke_key("former")
+        soon_us = time.time_ns() // 1000 + 300_000
+        expired = door.ask("POST", "/admin/api/keys", {"name": "over", "owner": True, "expires_us": soon_us})
+        for secret in (owner, client, client):
+            assert 200 == with_key(gateway, secret).ask("POST", "/v1/messages", HELLO).status
+        settled(door, 3)
+        made = House(gateway, owner, client, revoked, expired.json["secret"])
+        while with_key(gateway, made.expired).ask("GET", "/admin/api/status").status == 200:
+            pass
+        yield made
+
+
+@pytest.fixture(scope="module")
+def page(house: House) -> Door:
+    """A browser with a session."""
+    return signed_in(house.gateway)
