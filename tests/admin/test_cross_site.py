@@ -74,7 +74,7 @@ def test_no_other_token(house: House, page: Door, token: str) -> None:
 
 
 @pytest.mark.parametrize("shape", ["fetch", "null-origin", "same-site-other-port", "no-origin-cross-site"])
-def test_nothing_is_read_with_a_session(house: House, page: Door, shape: str) -> None:
+def test_nothing_is_read_with_a_session(page: Door, shape: str) -> None:
     """Nor does such a page read anything, a feed (EventSource) included."""
     door = page.showing(cookie=page.fields["cookie"])
     for route in ROUTES:
@@ -92,9 +92,7 @@ def test_nobody_is_signed_in_by_another_page(house: House, shape: str) -> None:
     """A page cannot sign its visitor in to a session that its author knows."""
     link = new_link(house.gateway)
     sessions = house.door.get("sessions")
-    said = Door(house.url).ask(
-        "POST", "/admin/api/session", raw=b'{"link":"%s"}' % link.encode(), fields=SHAPES[shape]
-    )
+    said = Door(house.url).ask("POST", "/admin/api/session", raw=b'{"link":"%s"}' % link.encode(), fields=SHAPES[shape])
 
     assert "cross_site" == said.code
     assert "set-cookie" not in said.headers
@@ -103,7 +101,9 @@ def test_nobody_is_signed_in_by_another_page(house: House, shape: str) -> None:
     assert 201 == Door(house.url).ask("POST", "/admin/api/session", {"link": link}).status
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=utf-16", ""])
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=utf-16", ""]
+)
 def test_plain_json_only(house: House, kind: str) -> None:
     """Also with a key: what is not declared as JSON is not taken, nor what is compressed."""
     fields = {"content-type": kind} if kind else {}
@@ -113,7 +113,7 @@ def test_plain_json_only(house: House, kind: str) -> None:
     assert "unsupported_media_type" == said.code == packed.code
 
 
-def test_websocket(house: House, page: Door) -> None:
+def test_websocket(page: Door) -> None:
     """There is nothing to upgrade to."""
     fields = {"connection": "upgrade", "upgrade": "websocket", "sec-websocket-version": "13"} | EVIL
     said = page.ask("GET", "/admin/api/feed", fields=fields | {"sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ=="})
@@ -140,9 +140,7 @@ def test_no_cors_for_configured_origins_either(tmp_path_factory: pytest.TempPath
 
 def test_behind_a_proxy_with_tls(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Where browsers come by TLS the cookie is the host's alone and travels encrypted only."""
-    config = (
-        '[server]\nbehind_proxy = true\nhosts = ["claude.lan"]\n[[upstreams]]\nname = "sim"\nkind = "sim"\n'
-    )
+    config = '[server]\nbehind_proxy = true\nhosts = ["claude.lan"]\n[[upstreams]]\nname = "sim"\nkind = "sim"\n'
     with GatewayProcess(tmp_path_factory.mktemp("proxy"), config) as gateway:
         link = gateway.cli("open", "--url", "https://claude.lan/").stdout.strip()
         host = {"host": "claude.lan"}

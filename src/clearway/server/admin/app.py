@@ -7,8 +7,8 @@ request (server/late), by compose.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
 from functools import cache
 from typing import Any
 
@@ -103,7 +103,7 @@ class AdminApp:
         body = await _body(route, headers, receive)
         asked = Asked(visitor=visitor, id=subject, query=query, body=body, headers=headers)
         if route.stream is not None:
-            await self._stream(route, asked, send)
+            await self._stream(route, asked, receive, send)
             return
         told = await self._handle(route, asked, _address(scope))
         await _reply_told(send, route, told)
@@ -148,7 +148,7 @@ class AdminApp:
         finally:
             self._waiting -= 1
 
-    async def _stream(self, route: Route, asked: Asked, send: Any) -> None:  # noqa: ANN401
+    async def _stream(self, route: Route, asked: Asked, receive: Any, send: Any) -> None:  # noqa: ANN401
         if route.stream is None:
             raise TypeError(route)
         if self._watching >= feed.MOST:
@@ -159,11 +159,26 @@ class AdminApp:
             # Proxies that collect answers would hold it back.
             fields = [media_type, (b"x-accel-buffering", b"no"), *_GUARDED, _POLICY]
             await send({"type": "http.response.start", "status": route.status, "headers": fields})
-            async for piece in route.stream(self._parts, asked):
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            async with asyncio.TaskGroup() as group:
+                pump = group.create_task(_pump(route.stream(self._parts, asked), send))
+                look = group.create_task(_until_gone(receive, pump))
+                pump.add_done_callback(lambda _: look.cancel())
         finally:
             self._watching -= 1
+
+
+async def _pump(pieces: AsyncGenerator[bytes], send: Any) -> None:  # noqa: ANN401
+    async with aclosing(pieces):
+        async for piece in pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _until_gone(receive: Any, pump: asyncio.Task[None]) -> None:  # noqa: ANN401
+    """Who has left is not told more: what is sent to nobody raises nothing."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    pump.cancel()
 
 
 class _NoQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -7,7 +7,7 @@ watcher's bounded queue (observe/feed), `MOST` watchers. Used by server/admin/ro
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import msgspec
 
@@ -22,7 +22,7 @@ _JUDGE_EVERY = 5
 """Looks between two looks at whether the reader may still watch."""
 
 
-async def follow(parts: Parts, asked: Asked) -> AsyncIterator[bytes]:
+async def follow(parts: Parts, asked: Asked) -> AsyncGenerator[bytes]:
     """Until the reader leaves, its key or session ends, or the gateway drains."""
     with parts.feed.subscribe() as updates:
         yield b": here is what happens from now on\n\n"

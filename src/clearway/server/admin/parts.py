@@ -3,7 +3,7 @@
 Used by everything in server/admin.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -105,5 +105,5 @@ class Told(msgspec.Struct, frozen=True):
 
 Handler = Callable[[Parts, Asked], object]
 """Called in a thread: it may wait for the database. Raises Refused, LedgerError."""
-Streamer = Callable[[Parts, Asked], AsyncIterator[bytes]]
+Streamer = Callable[[Parts, Asked], AsyncGenerator[bytes]]
 """Runs on the event loop."""
