@@ -1,11 +1,11 @@
 """One gateway for a module, and those who may ask it."""
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
 
+from clearway.keys.model import KeySpec
 from tests.admin.door import HELLO, Door, ledger, new_key, settled, signed_in, with_key
 from tests.gateway_process import SIM, GatewayProcess
 
@@ -40,15 +40,11 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         client = new_key(gateway, "client")
         revoked = new_key(gateway, "former", owner=True)
         ledger(gateway).revoke_key("former")
-        soon_us = time.time_ns() // 1000 + 300_000
-        expired = door.ask("POST", "/admin/api/keys", {"name": "over", "owner": True, "expires_us": soon_us})
+        expired = ledger(gateway).create_key(KeySpec(name="over", owner=True, expires_us=1)).secret
         for secret in (owner, client, client):
             assert 200 == with_key(gateway, secret).ask("POST", "/v1/messages", HELLO).status
         settled(door, 3)
-        made = House(gateway, owner, client, revoked, expired.json["secret"])
-        while with_key(gateway, made.expired).ask("GET", "/admin/api/status").status == 200:
-            pass
-        yield made
+        yield House(gateway, owner, client, revoked, expired)
 
 
 @pytest.fixture(scope="module")

@@ -67,7 +67,11 @@ def test_every_reference_leads_somewhere() -> None:
 
 @pytest.mark.timeout(180)
 def test_whatever_is_asked(tmp_path: Path) -> None:
-    """Some thousand requests, right and wrong ones: no 5xx, no answer that is not documented, no wrong shape."""
+    """Some thousand requests, right and wrong ones: no 5xx, no answer that is not documented, no wrong shape.
+
+    Left out: what never ends, what is only read from a file, and the second name of a route.
+    """
+    left_out = ("/admin/api/feed", "/admin/sign-in.js", "/admin/sign-in.css", "/admin/accounts")
     with GatewayProcess(tmp_path, SIM) as gateway:
         owner = new_key(gateway, "boss", owner=True)
         door = with_key(gateway, owner)
@@ -75,8 +79,9 @@ def test_whatever_is_asked(tmp_path: Path) -> None:
             door.ask("POST", "/v1/messages", HELLO)
         (tmp_path / "schemathesis.toml").write_text(SETTINGS)
         command = [SCHEMATHESIS, "run", f"{gateway.url}/openapi.json", "--header", f"x-clearway-key:{owner}"]
-        command += ["--phases", "examples,coverage,fuzzing", "--max-examples", "10", "--seed", "1", "--no-shrink"]
-        command += ["--exclude-path", "/admin/api/feed", "--exclude-checks", ",".join(NOT_ASKED)]
+        command += ["--phases", "examples,coverage,fuzzing", "--max-examples", "6", "--seed", "1", "--no-shrink"]
+        command += [word for path in left_out for word in ("--exclude-path", path)]
+        command += ["--exclude-checks", ",".join(NOT_ASKED)]
         env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "NO_COLOR": "1"}
         done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=170, check=False)
         log = gateway.log

@@ -133,9 +133,8 @@ def _answer(route: Route) -> Json:
 
 def codes_of(route: Route) -> list[str]:
     """How a route may refuse."""
-    codes = ["method_not_allowed", "too_large", "internal", "overloaded", "ledger_unavailable"]
-    if route.query is not None:
-        codes += ["invalid_request", "invalid_value", "took_too_long"]
+    codes = ["invalid_request", "invalid_value", "method_not_allowed", "too_slow", "too_large"]
+    codes += ["took_too_long", "internal", "overloaded", "ledger_unavailable"]
     if route.auth != "anyone":
         codes += ["invalid_key", "not_allowed"]
     if route.csrf != "none":
@@ -143,14 +142,13 @@ def codes_of(route: Route) -> list[str]:
     if route.has_id:
         codes += ["not_found"]
     if route.body is not None:
-        codes += ["invalid_request", "unsupported_media_type", "invalid_value", "too_slow"]
+        codes += ["unsupported_media_type"]
     if route.conflicts:
         codes += ["conflict"]
     if route.is_slowed:
         codes += ["wrong_sign_in", "slow_down"]
     if route.stream is not None:
         codes += ["slow_down"]
-    codes += ["invalid_value"]  # a query where none is taken
     return [code for code in CODES if code in codes]
 
 
