@@ -1,6 +1,8 @@
 """Keys by the admin API: every field, every refusal, and the effect at once."""
 
+import sqlite3
 import time
+from contextlib import closing
 
 import msgspec
 import pytest
@@ -232,3 +234,17 @@ def test_audit_of_pages(house: House, page: Door) -> None:
     assert pages["changes"][0]["id"] > second["changes"][0]["id"]
     assert [] == house.door.get(f"audit?until_us={change['at_us']}&subject={key['id']}")["changes"]
     assert msgspec.json.encode(made["secret"]) not in house.door.ask("GET", "/admin/api/audit").body
+
+
+def test_while_the_ledger_cannot_be_written(house: House) -> None:
+    """503 with a time to come back; what is read is read all the same, and nothing was changed."""
+    before = house.door.get("keys?limit=500")
+    with closing(sqlite3.connect(house.gateway.data_dir / "ledger.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        refused = house.door.ask("POST", "/admin/api/keys", {"name": "not-now"})
+        read = house.door.get("keys?limit=500")
+        other.execute("ROLLBACK")
+
+    assert ("ledger_unavailable", 503, "5") == (refused.code, refused.status, refused.headers["retry-after"])
+    assert before == read
+    assert 201 == house.door.ask("POST", "/admin/api/keys", {"name": "not-now"}).status

@@ -19,11 +19,13 @@ SETTINGS = """
 # 413 is what a body over the route's limit gets, whatever else is wrong with it.
 [checks.negative_data_rejection]
 expected-statuses = [400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429]
+[phases.coverage]
+unexpected-methods = []
 """
 NOT_ASKED = (
     # A wish may fit its schema and still name an upstream that there is not.
     "positive_data_acceptance",
-    # TRACE is refused before the path is looked at; test_matrix has the other methods.
+    # test_matrix has the other methods.
     "unsupported_method",
     # A foreign credential beside an owner key is nobody's concern here.
     "ignored_auth",

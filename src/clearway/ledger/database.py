@@ -21,7 +21,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from clearway.ledger.directory import prepare_data_dir, prepare_file
-from clearway.ledger.protocol import LedgerError
+from clearway.ledger.protocol import LedgerError, Unusable
 
 FILE_NAME = "ledger.db"
 
@@ -226,11 +226,11 @@ def _bounded(connection: Connection, within_s: float) -> Iterator[None]:
         driver.set_progress_handler(None, 0)
 
 
-def unusable(error: SQLAlchemyError) -> LedgerError:
+def unusable(error: SQLAlchemyError) -> Unusable:
     """A driver's error for a person: its first line, without statement and values."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     reason = str(cause).strip().partition("\n")[0] or type(cause).__name__
-    return LedgerError(f"the ledger's database cannot be used: {reason}")
+    return Unusable(f"the ledger's database cannot be used: {reason}")
 
 
 def _with_driver(url: URL) -> URL:

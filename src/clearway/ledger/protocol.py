@@ -261,6 +261,10 @@ class NotInLedger(LedgerError):
     """No key or exchange goes by that name or id (or several do)."""
 
 
+class Unusable(LedgerError):
+    """The database cannot be reached, read or written; asking again later may help."""
+
+
 class Ledger(Protocol):
     """What people read and change. `ref` is an id, a unique beginning of an id
     (8 characters at least), or, for keys, a name or a displayed prefix.

@@ -8,7 +8,7 @@ import msgspec
 
 from clearway.core.errors import GatewayError
 from clearway.ledger.administration import TookTooLong
-from clearway.ledger.protocol import LedgerError, NotInLedger
+from clearway.ledger.protocol import LedgerError, NotInLedger, Unusable
 
 
 class Code(msgspec.Struct, frozen=True):
@@ -104,11 +104,11 @@ def of_gateway(error: GatewayError) -> Refused:
 
 
 def of_ledger(error: LedgerError) -> Refused:
-    """The ledger's refusal. What it cannot do for reasons of its own has a cause."""
+    """The ledger's refusal."""
     if isinstance(error, TookTooLong):
         return Refused("took_too_long", str(error))
     if isinstance(error, NotInLedger):
         return Refused("not_found", str(error))
-    if error.__cause__ is not None and "cannot be used" in str(error):
+    if isinstance(error, Unusable):
         return wait("ledger_unavailable", str(error), 5)
     return Refused("conflict", str(error))
