@@ -2,9 +2,15 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
+import msgspec
 import pytest
 
+from clearway.core.clock import SystemClock
+from clearway.observe.protocol import Status
+from clearway.server.admin import accounts
+from clearway.server.admin.parts import Asked, Parts, Place
 from tests.admin.door import HELLO, new_key, settled, with_key
 from tests.fake_upstream import Answer, FakeUpstream, Received, Script, json_answer
 from tests.gateway_process import GatewayProcess, anthropic
@@ -75,3 +81,35 @@ def test_an_upstream_that_is_not_there(tmp_path: Path, path: str) -> None:
     assert ("upstream_unreachable", None) == (account["last_failure"]["why"], account["last_failure"]["status"])
     assert "unreachable" == account["cooling"][0]["why"]
     assert account["cooling"][0]["model"] is None
+
+
+class Window(msgspec.Struct, frozen=True):
+    """As whoever observes windows may tell them."""
+
+    upstream: str
+    used: float
+
+
+def test_windows_where_they_were_observed() -> None:
+    """All in one list, and each with its upstream; of any form that can be encoded."""
+    clock, nothing = SystemClock(), cast("Any", None)
+    parts = Parts(
+        ledger=nothing,
+        desk=nothing,
+        ring=nothing,
+        clock=clock,
+        feed=nothing,
+        status=lambda: Status(pid=1, url="", version="", instance_id="", started_us=0),
+        budgets=list,
+        upstreams=tuple(Place(name=name, kind="passthrough", base_url=None, models=("*",)) for name in ("a", "b")),
+        counts=dict,
+        is_serving=lambda: True,
+        timezone="UTC",
+        port=1,
+        is_secure=False,
+        windows=lambda: [Window("b", 0.25), Window("elsewhere", 0.5)],
+    )
+    told = msgspec.json.decode(msgspec.json.encode(accounts.upstreams(parts, Asked())))["upstreams"]
+
+    assert [[], [{"upstream": "b", "used": 0.25}]] == [one["windows"] for one in told]
+    assert 2 == len(accounts.windows(parts, Asked()).windows)

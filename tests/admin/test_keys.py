@@ -246,5 +246,7 @@ def test_while_the_ledger_cannot_be_written(house: House) -> None:
         other.execute("ROLLBACK")
 
     assert ("ledger_unavailable", 503, "5") == (refused.code, refused.status, refused.headers["retry-after"])
+    assert b"locked" not in refused.body
+    assert "is locked" in house.gateway.log
     assert before == read
     assert 201 == house.door.ask("POST", "/admin/api/keys", {"name": "not-now"}).status

@@ -5,10 +5,13 @@ told here. Used by everything in server/admin.
 """
 
 import msgspec
+import structlog
 
 from clearway.core.errors import GatewayError
 from clearway.ledger.administration import TookTooLong
 from clearway.ledger.protocol import LedgerError, NotInLedger, Unusable
+
+log = structlog.get_logger()
 
 
 class Code(msgspec.Struct, frozen=True):
@@ -110,5 +113,7 @@ def of_ledger(error: LedgerError) -> Refused:
     if isinstance(error, NotInLedger):
         return Refused("not_found", str(error))
     if isinstance(error, Unusable):
-        return wait("ledger_unavailable", str(error), 5)
+        # The driver's words may name hosts and files, and strangers come this far.
+        log.warning("ledger_unavailable", error=str(error))
+        return wait("ledger_unavailable", "the ledger cannot be used now", 5)
     return Refused("conflict", str(error))

@@ -13,21 +13,11 @@ from clearway.keys.budget import BudgetError, parse_budget, show_budget
 from clearway.keys.model import Budget, Key, KeyChange, KeySpec, NewKey
 from clearway.ledger.administration import KeyQuery, KeyUse
 from clearway.limits.protocol import BudgetState
+from clearway.server.admin.answers import BudgetAnswer, BudgetList, KeyAnswer, Keys, NewKeyAnswer
+from clearway.server.admin.asks import BudgetWish, KeyPage, KeyRevision, KeyWish, Rotation
 from clearway.server.admin.decode import cursor_of, read_cursor
 from clearway.server.admin.failures import Refused
 from clearway.server.admin.parts import Asked, Parts, Told, expect
-from clearway.server.admin.shapes import (
-    BudgetAnswer,
-    BudgetList,
-    BudgetWish,
-    KeyAnswer,
-    KeyPage,
-    KeyRevision,
-    Keys,
-    KeyWish,
-    NewKeyAnswer,
-    Rotation,
-)
 
 _LISTS = ("models", "upstreams", "tags")
 

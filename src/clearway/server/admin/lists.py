@@ -7,19 +7,11 @@ server/admin/routes.
 from clearway.ledger.administration import AttemptQuery, AuditQuery
 from clearway.ledger.days import local
 from clearway.ledger.protocol import ExchangeDetail, ExchangeQuery, LedgerError, UsageQuery
+from clearway.server.admin.answers import Attempts, Audit, Exchanges, Usage
+from clearway.server.admin.asks import AttemptPage, AuditPage, ExchangePage, UsageSums
 from clearway.server.admin.decode import cursor_of, read_cursor
 from clearway.server.admin.failures import Refused
 from clearway.server.admin.parts import Asked, Parts, expect
-from clearway.server.admin.shapes import (
-    AttemptPage,
-    Attempts,
-    Audit,
-    AuditPage,
-    ExchangePage,
-    Exchanges,
-    Usage,
-    UsageSums,
-)
 
 _WITHIN_S = 2.0
 

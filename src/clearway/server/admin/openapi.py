@@ -11,9 +11,9 @@ import msgspec
 
 from clearway import __version__
 from clearway.config.types import docs_of
+from clearway.server.admin.asks import Id
 from clearway.server.admin.failures import CODES, Refusal
 from clearway.server.admin.routes import ROUTES, Route
-from clearway.server.admin.shapes import Id
 
 Json = dict[str, Any]
 _TEMPLATE = "#/components/schemas/{name}"

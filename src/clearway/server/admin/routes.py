@@ -12,32 +12,34 @@ from clearway.ledger.protocol import ExchangeDetail
 from clearway.observe.protocol import Update
 from clearway.server.admin import accounts, feed, keys, lists, pages, sign_in
 from clearway.server.admin.access import Auth, Csrf
-from clearway.server.admin.parts import Handler, Streamer
-from clearway.server.admin.shapes import (
-    AttemptPage,
+from clearway.server.admin.answers import (
     Attempts,
     Audit,
-    AuditPage,
     BudgetList,
-    Empty,
-    ExchangePage,
     Exchanges,
     KeyAnswer,
-    KeyPage,
-    KeyRevision,
     Keys,
-    KeyWish,
     NewKeyAnswer,
-    Rotation,
     Sessions,
-    SignIn,
     StatusAnswer,
     Upstreams,
     Usage,
-    UsageSums,
     Visit,
     Windows,
 )
+from clearway.server.admin.asks import (
+    AttemptPage,
+    AuditPage,
+    Empty,
+    ExchangePage,
+    KeyPage,
+    KeyRevision,
+    KeyWish,
+    Rotation,
+    SignIn,
+    UsageSums,
+)
+from clearway.server.admin.parts import Handler, Streamer
 
 _ID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _SMALL = 1_000

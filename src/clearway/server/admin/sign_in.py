@@ -9,9 +9,10 @@ import threading
 
 from clearway.keys import password
 from clearway.keys.session import IDLE_S, LIFE_S, Session, csrf_token
+from clearway.server.admin.answers import SessionAnswer, Sessions, Visit
+from clearway.server.admin.asks import SignIn
 from clearway.server.admin.failures import Refused
 from clearway.server.admin.parts import Asked, Parts, Told, expect
-from clearway.server.admin.shapes import SessionAnswer, Sessions, SignIn, Visit
 
 _ONE_AT_A_TIME = threading.Lock()
 """Each look at a password takes 64 MiB."""
