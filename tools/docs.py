@@ -23,8 +23,12 @@ from clearway.config.sample import as_toml
 from clearway.config.types import Type, docs_of, fields_of
 from clearway.core import errors
 from clearway.keys.model import Key
+from clearway.ledger.administration import AuditRow
 from clearway.ledger.protocol import AttemptRow, ExchangeRow, UsageRow, WindowState
 from clearway.observe.metrics import METRICS
+from clearway.server.admin.failures import CODES
+from clearway.server.admin.openapi import codes_of, document
+from clearway.server.admin.routes import ROUTES, Route
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -40,6 +44,7 @@ _RECORDS: tuple[tuple[type[msgspec.Struct], str], ...] = (
         "`clearway usage --check --json` prints a list of them; where it is not empty, the exit code is 6.",
     ),
     (Key, "`clearway keys list --json` prints a list of them."),
+    (AuditRow, "`GET /admin/api/audit` answers pages of them."),
 )
 
 
@@ -211,6 +216,64 @@ def records_page() -> str:
     return _text(lines)
 
 
+def admin_page() -> str:
+    """Every route of the admin API, and every way to be refused."""
+    schemas = document()["components"]["schemas"]
+    lines = [
+        MADE,
+        "# The admin API",
+        "",
+        "How to use it: [admin-api.md](../admin-api.md).",
+        "`GET /openapi.json` of a gateway describes it with all types.",
+        "",
+        "Who may: `anyone`; `owner`: an owner key or a session; `session`: a session only.",
+        "Browsers: `none`: nothing is asked of them; `read`: with a session, no page of another origin;",
+        "`write`: with a session, a page of ours that shows its token; `sign_in`: no page of another origin at all.",
+        "Body: the most bytes that are taken; 0: none.",
+        "",
+        "| method | path | | who may | browsers | body | answers |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {route.method} | `{route.path}` | {_cell(route.summary)} | {route.auth} | {route.csrf} | {route.max_body} "
+        f"| {_answers(route)} |"
+        for route in ROUTES
+    ]
+    lines += ["", "## Codes", "", "| status | code | when |", "|---|---|---|"]
+    lines += [f"| {code.status} | `{name}` | {_cell(code.meaning)} |" for name, code in CODES.items()]
+    lines += ["", "## Parameters and bodies"]
+    for route in ROUTES:
+        for kind in (route.query, route.body):
+            if kind is not None and msgspec.structs.fields(kind):
+                lines += ["", f"### `{route.method} {route.path}`", "", inspect.cleandoc(kind.__doc__ or ""), ""]
+                lines += _fields(kind)
+    lines += ["", "## Answers"]
+    shown = {row for struct, _ in _RECORDS for row in [struct.__name__]} | {"Problem", "Refusal"}
+    taken = {kind.__name__ for route in ROUTES for kind in (route.query, route.body) if kind is not None}
+    for name, schema in schemas.items():
+        if name not in shown | taken and schema.get("properties"):
+            lines += ["", f"### {name}", "", inspect.cleandoc(schema.get("description", "")), ""]
+            lines += ["| field | |", "|---|---|"]
+            lines += [
+                f"| `{field}` | {_cell(told.get('description', ''))} |" for field, told in schema["properties"].items()
+            ]
+    return _text(lines)
+
+
+def _answers(route: Route) -> str:
+    refusals = sorted({CODES[code].status for code in codes_of(route)})
+    return f"{route.status}; {', '.join(map(str, refusals))}"
+
+
+def _fields(struct: type[msgspec.Struct]) -> list[str]:
+    docs = docs_of(struct)
+    return [
+        "| field | |",
+        "|---|---|",
+        *(f"| `{field.name}` | {_cell(docs.get(field.name, ''))} |" for field in msgspec.structs.fields(struct)),
+    ]
+
+
 def _type_name(kind: object) -> str:
     names = {"str": "text", "int": "whole number", "float": "number", "bool": "true or false", "NoneType": "null"}
     if isinstance(kind, type) and not hasattr(kind, "__args__"):
@@ -303,6 +366,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/errors.md": errors_page,
     "reference/records.md": records_page,
     "reference/metrics.md": metrics_page,
+    "reference/admin-api.md": admin_page,
     "checks.md": checks_page,
 }
 

@@ -28,6 +28,7 @@ SOURCES = {
         "pyproject.toml",
         "--extra=postgres",
         "--extra=otel",
+        "--extra=password",
         "requirements/dev.in",
         "--constraint=requirements/run.txt",
         "--constraint=requirements/build.txt",

@@ -47,7 +47,7 @@ def test_every_command_can_be_imported() -> None:
         (["log", "--outcome", "fine"], "--outcome: there is no 'fine'", "known: ok, client_closed"),
         (["keys", "create"], "missing argument 'name'", "clearway keys create --help"),
         (["keys"], "missing command", "clearway keys --help"),
-        (["usage", "--by", "weather"], "--by: there is no 'weather'", "known: day, model"),
+        (["usage", "--by", "weather"], "--by: there is no 'weather'", "known: hour, day"),
         (["usage", "--since", "yore"], "--since: 'yore' is neither a duration", ""),
         (["keys", "create", "a", "--endpoint", "x"], "--endpoint: there is no 'x'", "messages, count_tokens"),
         (["keys", "create", "a", "--upstream", "x"], "--upstream: there is no 'x'", "known: sim"),

@@ -28,6 +28,8 @@ SERVING = SERVER - {"starlette"} | STORE | {"sqlalchemy.dialects.sqlite", "clear
 NOT_SERVING = {
     "starlette": "answers on the control socket, and to pages of other origins",
     "sqlalchemy.dialects.postgresql": "is for the other store",
+    "clearway.server.admin": "answers the owner's own questions over HTTP",
+    "argon2": "is for who signs in with the password",
     "clearway.upstreams.replay": "is for gateways that have one",
     "clearway.upstreams.sim": "is for gateways that have one",
 }.keys()
@@ -90,5 +92,6 @@ def test_the_rest_is_imported_when_it_is_asked_for(loud_gateway: GatewayProcess)
     found = _imported(loud_gateway.log) - started
 
     assert {"clearway.server.control", "starlette"} <= found
+    assert "clearway.server.admin.app" not in found
     assert found.isdisjoint(NEVER | NOT_SERVING - {"starlette"})
     assert len(found) <= 50

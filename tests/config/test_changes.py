@@ -104,6 +104,8 @@ IN_FORCE = {
     "retries.total_s",
     "retries.wait_s",
     "retries.longest_cool_down_s",
+    "limits.budgets",
+    "limits.count_tokens_per_minute",
     "upstreams",
     "models.aliases",
     "usage.prices",

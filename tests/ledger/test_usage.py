@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from datetime import UTC, datetime
+from typing import get_args
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -18,7 +19,7 @@ from tests.ledger.stories import START_US, Story, keep, keep_stories, new_ids
 
 BILLINGS: tuple[Billing, ...] = ("billed", "plan", "simulated")
 OUTCOMES: tuple[Outcome, ...] = ("ok", "client_closed", "upstream_error", "denied", "interrupted")
-BY: tuple[UsageBy, ...] = ("day", "model", "key", "session", "client", "upstream", "run", "total")
+BY: tuple[UsageBy, ...] = get_args(UsageBy)
 SUMMED = (
     "input_tokens",
     "cache_read_tokens",
@@ -86,9 +87,13 @@ def tell(exchange_id: str, run: str, one: Drawn) -> Story:
 
 def group_of(row: ExchangeRow, by: tuple[UsageBy, ...]) -> tuple[str | None, ...]:
     """The group that an exchange belongs to."""
-    day = datetime.fromtimestamp(row.admitted_us / 1_000_000, UTC).astimezone(ZoneInfo(ZONE)).date().isoformat()
+    local = datetime.fromtimestamp(row.admitted_us / 1_000_000, UTC).astimezone(ZoneInfo(ZONE))
+    year, week, _ = local.isocalendar()
     values = {
-        "day": day,
+        "hour": local.replace(minute=0, second=0, microsecond=0).isoformat(timespec="minutes"),
+        "day": local.date().isoformat(),
+        "week": f"{year}-W{week:02}",
+        "month": f"{local.year}-{local.month:02}",
         "model": row.response_model or row.request_model,
         "key": row.key_name,
         "session": row.session_id,
@@ -162,6 +167,44 @@ def test_days_across_a_change_of_clocks(store: Store) -> None:
         ("2026-10-25", 2),
         ("2026-10-26", 1),
     ]
+
+
+def test_an_hour_that_comes_twice(store: Store) -> None:
+    """Clocks go back: two hours of the same name are two, and told apart by their offset."""
+    minutes = (30, 90, 150)
+    times = [int(datetime(2026, 10, 25, tzinfo=UTC).timestamp() + 60 * one) * 1_000_000 for one in minutes]
+    keep_stories(store, [Story(one, admitted_us=at) for one, at in zip(new_ids(3), times, strict=True)])
+
+    hours = store.usage(UsageQuery(by=("hour",), timezone="Europe/Berlin"))
+
+    assert [(row.group["hour"], row.exchanges) for row in hours] == [
+        ("2026-10-25T02:00+02:00", 1),
+        ("2026-10-25T02:00+01:00", 1),
+        ("2026-10-25T03:00+01:00", 1),
+    ]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "Pacific/Apia", "Asia/Kolkata"])
+def test_weeks_and_months_at_their_edges(store: Store, zone: str) -> None:
+    """Weeks begin on Monday and have ISO's numbers, months on their first, both at midnight of the zone."""
+    moments = [
+        datetime(2026, 12, 31, 23, 59, 59, tzinfo=ZoneInfo(zone)),
+        datetime(2027, 1, 1, 0, 0, 0, tzinfo=ZoneInfo(zone)),
+        datetime(2027, 1, 3, 23, 59, 59, tzinfo=ZoneInfo(zone)),
+        datetime(2027, 1, 4, 0, 0, 0, tzinfo=ZoneInfo(zone)),
+        datetime(2027, 3, 31, 23, 59, 59, tzinfo=ZoneInfo(zone)),
+        datetime(2027, 4, 1, 0, 0, 0, tzinfo=ZoneInfo(zone)),
+    ]
+    times = [int(moment.timestamp()) * 1_000_000 for moment in moments]
+    keep_stories(store, [Story(one, admitted_us=at) for one, at in zip(new_ids(6), times, strict=True)])
+
+    months = store.usage(UsageQuery(by=("month",), timezone=zone))
+    weeks = store.usage(UsageQuery(by=("week",), timezone=zone))
+
+    assert [("2026-12", 1), ("2027-01", 3), ("2027-03", 1), ("2027-04", 1)] == [
+        (row.group["month"], row.exchanges) for row in months
+    ]
+    assert [("2026-W53", 3), ("2027-W01", 1), ("2027-W13", 2)] == [(row.group["week"], row.exchanges) for row in weeks]
 
 
 def test_keys_by_name(store: Store) -> None:

@@ -106,7 +106,7 @@ import asyncio, sys
 from pathlib import Path
 from clearway.cli.serving import started
 from clearway.config.load import environment, load
-from clearway.keys.budget import parse_budget
+from clearway.core.budget import parse_budget
 from clearway.limits.protocol import BudgetState
 
 async def main():

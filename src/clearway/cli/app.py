@@ -27,6 +27,8 @@ _COMMANDS = {
     "show": ("clearway.cli.show", "Show everything about one exchange."),
     "usage": ("clearway.cli.usage", "Sum tokens and costs by day, model, key and more; show and check windows."),
     "keys": ("clearway.cli.keys", "Make and manage the keys that clients show."),
+    "open": ("clearway.cli.open", "Print a link that signs a browser in."),
+    "password": ("clearway.cli.password", "Set or remove the password of the admin API."),
     "env": ("clearway.cli.env", "Print what a client needs to be told."),
     "alerts": ("clearway.cli.alerts", "Try out where alerts go."),
     "doctor": ("clearway.cli.doctor", "Check this installation and say what to do."),

@@ -122,6 +122,14 @@ class RemoteLedger:
         """How windows were used."""
         return self._call("window_history", {"query": query}, list[WindowPoint])
 
+    def make_link(self) -> str:
+        """The token of a new sign-in link."""
+        return self._call("make_link", {}, str)
+
+    def set_password(self, encoded: str | None) -> bool:
+        """Set the admin password or remove it; False: there was none to remove."""
+        return self._call("set_password", {"encoded": encoded}, bool)
+
     def _call(self, method: str, arguments: Mapping[str, object], result: type[T]) -> T:
         status, body = _ask(self._path, "POST", f"/rpc/{method}", msgspec.json.encode(arguments))
         if status == _OK:

@@ -18,6 +18,7 @@ from clearway.core.clock import SystemClock
 from clearway.ledger.protocol import UsageBy, UsageQuery, UsageRow
 
 _GROUPS: tuple[UsageBy, ...] = get_args(UsageBy)
+_TIMES = {"hour", "day", "week", "month"}
 _NARROW = 100
 _ROOMY = 130
 _SPARED = {"FAILED", "WRITTEN", "UNPRICED"}
@@ -131,9 +132,9 @@ def table_of(rows: list[UsageRow], by: tuple[UsageBy, ...], width: int) -> Table
     names = [name for name in by if name != "total"]
     table.padding = (0, 2 if width >= _ROOMY else 1, 0, 0)
     for place, name in enumerate(names):
-        # Where it gets narrow these give way, but for the day; numbers never do.
+        # Where it gets narrow these give way, but for times; numbers never do.
         footer = "total" if place == 0 else ""
-        table.add_column(name.upper(), footer=footer, overflow="ellipsis", no_wrap=name == "day", min_width=8)
+        table.add_column(name.upper(), footer=footer, overflow="ellipsis", no_wrap=name in _TIMES, min_width=8)
     columns = _columns(rows, width)
     totals = _cells(whole, columns)
     for title, footer in zip(columns, totals, strict=True):

@@ -12,18 +12,19 @@ from clearway.config.model import Config
 from clearway.core.budget import show_budget
 from clearway.core.clock import Clock
 from clearway.gateway.pipeline import Lasting
+from clearway.ledger.desk import Desk
 from clearway.ledger.keyring import KeyCache
 from clearway.ledger.lock import OwnerInfo
 from clearway.ledger.protocol import Ledger
 from clearway.ledger.store import Store
 from clearway.ledger.writer import Writer
+from clearway.observe import tally as observe_tally
 from clearway.observe.alerts import Alerts
 from clearway.observe.feed import LiveFeed
 from clearway.observe.otel.feed import OtelFeed
 from clearway.observe.page import Page
 from clearway.observe.protocol import Cooling, Counted, Status
 from clearway.observe.reading import Reading
-from clearway.observe.tally import Tally
 from clearway.observe.windows import Windows
 from clearway.server.app import App, Asgi
 from clearway.server.body import BodyRoom
@@ -33,6 +34,7 @@ from clearway.server.load import Load
 from clearway.server.metrics import MetricsDoor
 from clearway.server.reload import Behind, Door, InForce, Reload
 from clearway.server.serving import Serving
+from clearway.upstreams.tally import Tally
 
 _SOON_S = 2.0
 """Whoever begins to watch waits so long for a ledger that cannot be written."""
@@ -64,10 +66,13 @@ class Back(msgspec.Struct, frozen=True, kw_only=True):
     lasting: Lasting
     writer: Writer
     store: Store
+    desk: Desk
+    counts: Tally
+    """What each upstream has done."""
     keys: KeyCache
     clock: Clock
     feed: LiveFeed
-    tally: Tally
+    measured: observe_tally.Tally
     otel: OtelFeed | None
     windows: Windows
     alerts: Alerts
@@ -129,11 +134,17 @@ def open_door(back: Back, sockets: Sequence[socket.socket], first_key: str | Non
     def is_ready() -> bool:
         return writer.healthy and serving.is_accepting and not load.is_over
 
-    page = Page(back.tally, lambda: _reading(back, room, load, is_ready=is_ready()))
+    def admin() -> Asgi:
+        # Few ask for it, and its types take a while to make.
+        from clearway.compose.administration import admin_app  # noqa: PLC0415  # as above
+
+        return admin_app(back, lambda: serving.is_accepting)
+
+    page = Page(back.measured, lambda: _reading(back, room, load, is_ready=is_ready()))
     metrics = MetricsDoor(
         page.text, back.keys, back.clock, key_required=key_required(config), wrong=back.lasting.wrong_keys
     )
-    app = App(load, room, Late(control), metrics, is_ready, config.server)
+    app = App(load, room, Late(control), metrics, is_ready, Late(admin), config.server)
     serving = Serving(app, list(sockets), drain_s=config.server.drain_s, max_connections=back.max_connections)
     serving.tend(back.alerts.attend)
     reload = None

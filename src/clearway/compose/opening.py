@@ -22,6 +22,8 @@ from clearway.gateway.pipeline import Lasting
 from clearway.gateway.running import Running as RunningExchanges
 from clearway.gateway.wrong_keys import WrongKeys
 from clearway.keys.model import KeySpec
+from clearway.ledger.administration import Actor
+from clearway.ledger.desk import Desk
 from clearway.ledger.installation import installation_secret
 from clearway.ledger.instances import Instance
 from clearway.ledger.keyring import KeyCache
@@ -48,6 +50,7 @@ from clearway.server.listen import (
 from clearway.server.reload import Behind, InForce
 from clearway.upstreams.fleet import Fleet
 from clearway.upstreams.health import Health
+from clearway.upstreams.tally import Tally as UpstreamTally
 
 log = structlog.get_logger()
 
@@ -134,6 +137,7 @@ async def gateway(
             alerts=alerts,
             windows=kept.windows,
             credentials=fleet.credentials,
+            counts=UpstreamTally(),
             environ=environ,
             clock=clock,
         )
@@ -145,10 +149,12 @@ async def gateway(
             lasting=lasting,
             writer=kept.writer,
             store=store,
+            desk=Desk(store.database, clock, ids),
+            counts=making.counts,
             keys=kept.keys,
             clock=clock,
             feed=feed,
-            tally=tally,
+            measured=tally,
             otel=otel,
             windows=kept.windows,
             alerts=alerts,
@@ -216,4 +222,4 @@ def _first_key(store: Store) -> str | None:
     """An owner key for a new installation."""
     if store.list_keys(revoked=True):
         return None
-    return store.create_key(KeySpec(name="owner", owner=True)).secret
+    return store.create_key(KeySpec(name="owner", owner=True), by=Actor(source="gateway")).secret

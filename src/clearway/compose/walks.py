@@ -32,6 +32,7 @@ from clearway.pricing.cost import cost
 from clearway.pricing.prices import PriceFileError, PriceList
 from clearway.server.reload import Walks
 from clearway.upstreams.registry import Managed
+from clearway.upstreams.tally import Tally
 from clearway.upstreams.webhooks import webhooks
 
 
@@ -49,6 +50,8 @@ class Making(msgspec.Struct, frozen=True, kw_only=True):
     windows: Windows
     credentials: Callable[[Sequence[Managed]], Mapping[str, Secret]]
     """What the upstreams spend, by their names."""
+    counts: Tally
+    """What each upstream has done."""
     environ: Mapping[str, str]
     clock: Clock
 
@@ -73,7 +76,12 @@ class Making(msgspec.Struct, frozen=True, kw_only=True):
             # The log of exchanges looks at the level once.
             told = Feeds(*self.feeds, ExchangeLog())
             books = Books(
-                journal=self.writer, feed=told, clock=self.clock, price=_pricing(prices), windows=self.windows
+                journal=self.writer,
+                feed=told,
+                clock=self.clock,
+                price=_pricing(prices),
+                windows=self.windows,
+                tally=self.counts,
             )
             return Gateway(settings, self.lasting, router=Router(upstreams, config.models.aliases), books=books)
 

@@ -180,17 +180,17 @@ class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class Otel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """OpenTelemetry: spans and metrics for a collector, never content; with the extra `clearway[otel]`."""
 
-    endpoint: str = ""
+    endpoint: Annotated[str, OnlyAtStart] = ""
     """Where a collector takes OTLP over HTTP: `http://127.0.0.1:4318`, to which `/v1/traces` and `/v1/metrics`
     are added. Default none: nothing is sent."""
-    semconv: Literal["1.36", "latest"] = "1.36"
+    semconv: Annotated[Literal["1.36", "latest"], OnlyAtStart] = "1.36"
     """The spelling of the GenAI conventions. Not set, and `OTEL_SEMCONV_STABILITY_OPT_IN` holds
     `gen_ai_latest_experimental`: `latest`. Default `1.36`."""
-    service: str = "clearway"
+    service: Annotated[str, OnlyAtStart] = "clearway"
     """`service.name` of what is sent. Default `clearway`."""
-    sample: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
+    sample: Annotated[float, msgspec.Meta(ge=0, le=1, extra={"restart": True})] = 1.0
     """The share of exchanges that get spans; where a client sends `traceparent`, it decides. Default 1: all."""
-    metrics_every_s: Seconds = 60.0
+    metrics_every_s: Annotated[float, msgspec.Meta(gt=0, extra={"unit": "seconds", "restart": True})] = 60.0
     """How often metrics are sent. Default 60."""
 
 

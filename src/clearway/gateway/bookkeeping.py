@@ -16,6 +16,7 @@ from clearway.gateway.route import Target
 from clearway.ledger.protocol import Journal
 from clearway.limits.protocol import Reservation
 from clearway.observe.protocol import WindowWatch
+from clearway.upstreams.tally import Tally
 from clearway.wire.messages.errors import error_type
 from clearway.wire.messages.watch import NoWatch, Watch
 
@@ -65,6 +66,7 @@ class Books(msgspec.Struct, frozen=True):
     price: Pricing
     windows: WindowWatch | None = None
     """Hears what answers say of windows."""
+    tally: Tally = msgspec.field(default_factory=Tally)
 
 
 class Attempt:
@@ -209,6 +211,7 @@ class Attempt:
         )
         self._books.journal.end(end)
         self._books.feed.tried(self.start, end)
+        self._books.tally.ended(self.target.upstream.name, end)
 
 
 class Exchange:

@@ -8,25 +8,31 @@ Used by ledger/store, ledger/writer and ledger/migrate.
 """
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event, func, make_url, select
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from clearway.ledger.directory import prepare_data_dir, prepare_file
-from clearway.ledger.protocol import LedgerError
+from clearway.ledger.protocol import LedgerError, Unusable
 
 FILE_NAME = "ledger.db"
 
 _BUSY_S = 1.0
 """How long SQLite waits for another process before "database is locked"."""
 _JOURNAL_BYTES = 64_000_000
+_STEPS = 20_000
+"""Instructions of SQLite's machine between two looks at the time: a millisecond or so."""
+_INTERRUPTED = "interrupted"
+_CANCELED = "57014"
+"""PostgreSQL 15, "Error Codes": query_canceled."""
 _READERS = 4
 _CONNECT_S = 5
 _SERVER_SETTINGS = {
@@ -138,10 +144,22 @@ class Database:
         return self.file is None
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """A connection for reading, inside a transaction."""
+    def reading(self, within_s: float | None = None) -> Iterator[Connection]:
+        """A connection for reading, inside a transaction.
+
+        Args:
+            within_s: A statement that is not done then is broken off; None: none is.
+        """
         with self._reader.begin() as connection:
-            yield connection
+            if within_s is None:
+                yield connection
+            elif self.file is None:
+                bound = func.set_config("statement_timeout", str(int(within_s * 1000)), True)  # noqa: FBT003  # SQL's own
+                connection.execute(select(bound))
+                yield connection
+            else:
+                with _bounded(connection, within_s):
+                    yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -188,11 +206,31 @@ class Database:
         self._writer.dispose()
 
 
-def unusable(error: SQLAlchemyError) -> LedgerError:
+def ran_out_of_time(error: SQLAlchemyError) -> bool:
+    """Whether a statement was broken off because it took too long."""
+    cause = error.orig if isinstance(error, DBAPIError) else None
+    return str(cause) == _INTERRUPTED or getattr(cause, "sqlstate", None) == _CANCELED
+
+
+@contextmanager
+def _bounded(connection: Connection, within_s: float) -> Iterator[None]:
+    driver = connection.connection.dbapi_connection
+    if not isinstance(driver, sqlite3.Connection):
+        raise TypeError(driver)
+    deadline = time.monotonic() + within_s
+    driver.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
+    try:
+        yield
+    finally:
+        # The connection goes back to those who are not bounded.
+        driver.set_progress_handler(None, 0)
+
+
+def unusable(error: SQLAlchemyError) -> Unusable:
     """A driver's error for a person: its first line, without statement and values."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     reason = str(cause).strip().partition("\n")[0] or type(cause).__name__
-    return LedgerError(f"the ledger's database cannot be used: {reason}")
+    return Unusable(f"the ledger's database cannot be used: {reason}")
 
 
 def _with_driver(url: URL) -> URL:

@@ -3,7 +3,7 @@
 Owns the conversion of an IANA zone into steps of constant offset, so that
 `(time + offset) / day` is exact on any database, also where a day has 23 or 25
 hours or the offset is no whole hour. Pure but for reading the zone's rules.
-Used by ledger/sums.
+Used by ledger/buckets.
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -46,6 +46,19 @@ def offsets(zone: str, since_us: int, until_us: int) -> list[tuple[int, int]]:
 def day_name(number: int) -> str:
     """The date of a day that is counted from 1970-01-01."""
     return (date(1970, 1, 1) + timedelta(days=number)).isoformat()
+
+
+def local(zone: str, at_us: int) -> datetime:
+    """A time, to the second, as clocks there show it. Raises LedgerError for an unknown zone."""
+    moment = datetime.fromtimestamp(at_us // _SECOND_US, UTC)
+    rules = _rules(zone)
+    return moment if rules is None else moment.astimezone(rules)
+
+
+def at_midnight(zone: str, year: int, month: int) -> int:
+    """When a month begins, in UTC microseconds. Raises LedgerError for an unknown zone."""
+    begins = datetime(year, month, 1, tzinfo=_rules(zone) or UTC)
+    return int(begins.timestamp()) * _SECOND_US
 
 
 def _rules(zone: str) -> ZoneInfo | None:

@@ -1,7 +1,7 @@
 """Keys and their secrets in the tables.
 
 Owns how a key is found by what a person types, and what each change writes. All
-functions run inside the caller's transaction. Used by ledger/store.
+functions run inside the caller's transaction. Used by ledger/store and ledger/desk.
 """
 
 from collections.abc import Mapping
@@ -12,6 +12,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     RowMapping,
+    Select,
     cast,
     delete,
     func,
@@ -25,9 +26,10 @@ from sqlalchemy.exc import IntegrityError
 from clearway.core.budget import Budget
 from clearway.keys import secret as secrets
 from clearway.keys.model import Key, KeyChange, KeySecret, KeySpec, NewKey
+from clearway.ledger.administration import KeyQuery, KeyUse
 from clearway.ledger.protocol import LedgerError, NotInLedger
 from clearway.ledger.rows import text
-from clearway.ledger.schema import key_secrets, keys
+from clearway.ledger.schema import exchanges, key_secrets, keys
 
 SHORTEST_REF = 8
 """Characters of the beginning of an id that is accepted instead of the whole."""
@@ -58,6 +60,39 @@ def listed(connection: Connection, *, revoked: bool) -> list[Key]:
     if not revoked:
         query = query.where(keys.c.revoked_us.is_(None))
     return [_key(row) for row in connection.execute(query).mappings()]
+
+
+def page(connection: Connection, query: KeyQuery) -> list[KeyUse]:
+    """Keys with their last use, by their ids, which is the order of creation."""
+    statement = _with_use().order_by(keys.c.id).limit(query.limit)
+    if not query.revoked:
+        statement = statement.where(keys.c.revoked_us.is_(None))
+    if query.after is not None:
+        statement = statement.where(keys.c.id > text(query.after))
+    if query.text is not None:
+        searched = text(query.text) or ""
+        columns = (keys.c.id, keys.c.name, keys.c.prefix, keys.c.tags)
+        statement = statement.where(or_(*(column.icontains(searched, autoescape=True) for column in columns)))
+    return [_use(row) for row in connection.execute(statement).mappings()]
+
+
+def use(connection: Connection, key_id: str) -> KeyUse:
+    """One key with its last use. Raises NotInLedger."""
+    row = connection.execute(_with_use().where(keys.c.id == text(key_id))).mappings().first()
+    if row is None:
+        raise NotInLedger("there is no key of that id")
+    return _use(row)
+
+
+def _with_use() -> Select[tuple[object, ...]]:
+    # One look into the index for each key.
+    of_key = exchanges.c.key_id == keys.c.id
+    last = select(exchanges.c.admitted_us).where(of_key).order_by(exchanges.c.id.desc()).limit(1)
+    return select(keys, last.scalar_subquery().label("used_us"))
+
+
+def _use(row: RowMapping) -> KeyUse:
+    return KeyUse(key=_key(row), used_us=row["used_us"])
 
 
 def find(connection: Connection, ref: str) -> Key:

@@ -1,11 +1,12 @@
-"""Exchanges as they are kept, a page or one with its attempts.
+"""Exchanges and attempts as they are kept: pages, and one exchange with its attempts.
 
-Used by ledger/store.
+Used by ledger/store and ledger/desk.
 """
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, or_, select, tuple_
 
+from clearway.ledger.administration import AttemptQuery
 from clearway.ledger.key_records import SHORTEST_REF
 from clearway.ledger.protocol import (
     AttemptRow,
@@ -19,6 +20,32 @@ from clearway.ledger.rows import text
 from clearway.ledger.schema import attempts, exchanges, keys
 from clearway.ledger.sums import filters
 
+_RUNNING = "running"
+_SEARCHED = (
+    *(
+        exchanges.c[name]
+        for name in (
+            "id",
+            "path",
+            "key_id",
+            "run_id",
+            "session_id",
+            "agent_id",
+            "client_name",
+            "client_request_id",
+            "request_model",
+            "response_model",
+            "upstream",
+            "error_type",
+            "error_code",
+            "response_id",
+            "upstream_request_id",
+        )
+    ),
+    keys.c.name,
+)
+"""Labels: what is in them was checked before it was kept (`gateway/labels.py`)."""
+
 
 def page(connection: Connection, query: ExchangeQuery) -> list[ExchangeRow]:
     """Newest first; with `after`, oldest first.
@@ -29,8 +56,7 @@ def page(connection: Connection, query: ExchangeQuery) -> list[ExchangeRow]:
     if query.limit < 1:
         raise LedgerError("the limit of a list is at least 1")
     statement = _rows().where(*filters(connection, query)).limit(query.limit)
-    if query.outcome is not None:
-        statement = statement.where(exchanges.c.outcome == text(query.outcome))
+    statement = statement.where(*_narrowed(query))
     if query.before is not None:
         statement = statement.where(exchanges.c.id < text(query.before))
     if query.after is not None:
@@ -38,6 +64,49 @@ def page(connection: Connection, query: ExchangeQuery) -> list[ExchangeRow]:
     else:
         statement = statement.order_by(exchanges.c.id.desc())
     return [_exchange(row) for row in connection.execute(statement).mappings()]
+
+
+def attempts_page(connection: Connection, query: AttemptQuery) -> list[AttemptRow]:
+    """Those of the newest exchanges first, the last one of each first."""
+    own = attempts.c
+    statement = select(attempts).order_by(own.exchange_id.desc(), own.number.desc()).limit(query.limit)
+    wanted = {
+        "exchange_id": text(query.exchange),
+        "upstream": text(query.upstream),
+        "outcome": text(query.outcome),
+        "status": query.status,
+        "error_type": text(query.error_type),
+    }
+    statement = statement.where(*(own[name] == value for name, value in wanted.items() if value is not None))
+    if query.model is not None:
+        model = text(query.model)
+        statement = statement.where(or_(own.model == model, own.response_model == model))
+    if query.since_us is not None:
+        statement = statement.where(own.started_us >= query.since_us)
+    if query.until_us is not None:
+        statement = statement.where(own.started_us < query.until_us)
+    if query.before is not None:
+        exchange, number = query.before
+        statement = statement.where(tuple_(own.exchange_id, own.number) < (text(exchange), number))
+    return [_attempt(row) for row in connection.execute(statement).mappings()]
+
+
+def _narrowed(query: ExchangeQuery) -> list[ColumnElement[bool]]:
+    """The conditions that only lists have."""
+    where: list[ColumnElement[bool]] = []
+    if query.outcome == _RUNNING:
+        where.append(exchanges.c.outcome.is_(None))
+    elif query.outcome is not None:
+        where.append(exchanges.c.outcome == text(query.outcome))
+    if query.status is not None:
+        where.append(exchanges.c.status == query.status)
+    wanted = {"endpoint": query.endpoint, "error_type": query.error_type, "billing": query.billing}
+    where += [exchanges.c[name] == text(value) for name, value in wanted.items() if value is not None]
+    if query.text is not None:
+        # Escaped: `%` and `_` are letters like any others.
+        searched = text(query.text) or ""
+        where.append(or_(*(column.icontains(searched, autoescape=True) for column in _SEARCHED)))
+    return where
 
 
 def detail(connection: Connection, ref: str) -> ExchangeDetail:

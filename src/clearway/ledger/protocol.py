@@ -61,7 +61,7 @@ class KeyRing(Protocol):
         ...
 
 
-UsageBy = Literal["day", "model", "key", "session", "client", "upstream", "run", "total"]
+UsageBy = Literal["hour", "day", "week", "month", "model", "key", "session", "client", "upstream", "run", "total"]
 
 
 class UsageQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,8 +78,10 @@ class UsageQuery(msgspec.Struct, frozen=True, kw_only=True):
     session: str | None = None
     run: str | None = None
     instance: str | None = None
+    upstream: str | None = None
+    client: str | None = None
     timezone: str = "UTC"
-    """An IANA name; decides where a `day` begins."""
+    """An IANA name; decides where hours, days, weeks and months begin."""
     limit: int = 1000
 
 
@@ -87,7 +89,8 @@ class UsageRow(msgspec.Struct, frozen=True, kw_only=True):
     """The sum over one group."""
 
     group: dict[str, str | None]
-    """By the names of `UsageQuery.by`: day as `2026-11-21`, key as its name."""
+    """By the names of `UsageQuery.by`: hour as `2026-11-21T14:00+01:00`, day as `2026-11-21`,
+    week as `2026-W47` (ISO 8601, from Monday on), month as `2026-11`, key as its name."""
     exchanges: int
     errors: int
     """Exchanges whose outcome is neither `ok` nor `client_closed`."""
@@ -126,6 +129,19 @@ class ExchangeQuery(msgspec.Struct, frozen=True, kw_only=True):
     run: str | None = None
     instance: str | None = None
     outcome: str | None = None
+    """`running`: those that are not over."""
+    upstream: str | None = None
+    client: str | None = None
+    endpoint: str | None = None
+    status: int | None = None
+    error_type: str | None = None
+    billing: str | None = None
+    since_us: int | None = None
+    """Inclusive, by time of admission."""
+    until_us: int | None = None
+    """Exclusive."""
+    text: str | None = None
+    """Anywhere in ids, names, models, paths and kinds of errors; upper and lower case are the same."""
 
 
 class ExchangeRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -320,6 +336,10 @@ class NotInLedger(LedgerError):
     """No key or exchange goes by that name or id (or several do)."""
 
 
+class Unusable(LedgerError):
+    """The database cannot be reached, read or written; asking again later may help."""
+
+
 class Ledger(Protocol):
     """What people read and change. `ref` is an id, a unique beginning of an id
     (8 characters at least), or, for keys, a name or a displayed prefix.
@@ -352,7 +372,7 @@ class Ledger(Protocol):
         ...
 
     def usage(self, query: UsageQuery) -> list[UsageRow]:
-        """Sums by group; days ascending, other groups by cost descending."""
+        """Sums by group; times ascending, other groups by cost descending."""
         ...
 
     def exchanges(self, query: ExchangeQuery) -> list[ExchangeRow]:
@@ -371,4 +391,14 @@ class Ledger(Protocol):
 
     def window_history(self, query: WindowQuery) -> list[WindowPoint]:
         """How windows were used, oldest first; kept for 90 days."""
+        ...
+
+    def make_link(self) -> str:
+        """The token of a new sign-in link, to be used once, soon."""
+        ...
+
+    def set_password(self, encoded: str | None) -> bool:
+        """Set the admin password, as argon2 encodes it, or remove it; ends all sessions.
+        False: there was none to remove.
+        """
         ...

@@ -13,6 +13,10 @@ How each table grows:
 - `instances`: one row per start of a gateway.
 - `windows`: one row per change of a window's use, 32 in a fifth of its length at most;
   pruned after 90 days, and over 100,000 rows.
+- `audit`: one row per change of keys, sessions and the password, about 500 bytes; kept for good.
+- `sessions`: one row per sign-in; those over for 30 days go with the next one.
+- `sign_in_links`: one row per link that is not used yet; those that are void go with the next one.
+- `admin_password`: one row at most.
 
 No foreign key leads from exchanges and attempts to other tables: a record that
 points nowhere must never make a whole batch fail. A change here needs a revision
@@ -205,6 +209,52 @@ alerts = Table(
     Column("since_us", BigInteger, primary_key=True, autoincrement=False),
     Column("permille", BigInteger, primary_key=True, autoincrement=False),
     Column("told_us", BigInteger, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("at_us", BigInteger, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("key_id", ID),
+    Column("session_id", ID),
+    Column("what", Text, nullable=False),
+    Column("subject_id", ID),
+    Column("subject_name", Text),
+    # JSON objects: read whole, never searched.
+    Column("before", Text, nullable=False),
+    Column("after", Text, nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("token_hash", LargeBinary, nullable=False),
+    Column("how", Text, nullable=False),
+    Column("began_us", BigInteger, nullable=False),
+    Column("seen_us", BigInteger, nullable=False),
+    Column("expires_us", BigInteger, nullable=False),
+    Column("ended_us", BigInteger),
+    Column("ended_why", Text),
+)
+Index("sessions_token_hash", sessions.c.token_hash, unique=True)
+
+sign_in_links = Table(
+    "sign_in_links",
+    metadata,
+    Column("token_hash", LargeBinary, primary_key=True),
+    Column("expires_us", BigInteger, nullable=False),
+)
+
+admin_password = Table(
+    "admin_password",
+    metadata,
+    # Always 1: there is one password.
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("encoded", Text, nullable=False),
+    Column("changed_us", BigInteger, nullable=False),
 )
 
 

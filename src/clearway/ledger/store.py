@@ -12,13 +12,16 @@ from typing import Self
 
 import structlog
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
 from clearway.core.clock import Clock
 from clearway.core.ids import IdMaker
+from clearway.keys import session
 from clearway.keys.model import Key, KeyChange, KeySecret, KeySpec, NewKey
-from clearway.ledger import key_records, listing, spending, sums, window_records
-from clearway.ledger.database import Database, unusable
+from clearway.ledger import audit_records, key_records, listing, session_records, spending, sums, window_records
+from clearway.ledger.administration import COMMAND, Actor, What
+from clearway.ledger.asking import reading, writing
+from clearway.ledger.audit_records import Note, Subject
+from clearway.ledger.database import Database
 from clearway.ledger.migrate import bring_up_to_date
 from clearway.ledger.protocol import (
     ExchangeDetail,
@@ -50,8 +53,8 @@ class Store:
     def __init__(self, database: Database, clock: Clock, ids: IdMaker) -> None:
         self.database = database
         """For the writer, which writes the exchanges."""
-        self._clock = clock
-        self._ids = ids
+        self.clock = clock
+        self.ids = ids
         self._watchers: list[Callable[[], None]] = []
 
     @classmethod
@@ -89,112 +92,129 @@ class Store:
         """Have `watcher` called after each change of a key by this process, on the changing thread."""
         self._watchers.append(watcher)
 
-    def create_key(self, spec: KeySpec) -> NewKey:
+    def create_key(self, spec: KeySpec, *, by: Actor = COMMAND) -> NewKey:
         """Make a key. Raises LedgerError where the name is taken by a live key."""
         with self._changing_keys() as connection:
-            return key_records.create(connection, spec, key_id=self._ids.new(), now_us=self._clock.now_us())
+            made = key_records.create(connection, spec, key_id=self.ids.new(), now_us=self.clock.now_us())
+            self._note(connection, audit_records.made(made.key), by)
+        return made
 
     def list_keys(self, *, revoked: bool = False) -> list[Key]:
         """Live keys by creation, with the revoked ones on demand."""
-        with self._reading() as connection:
+        with reading(self.database) as connection:
             return key_records.listed(connection, revoked=revoked)
 
     def show_key(self, ref: str) -> Key:
         """One key. Raises NotInLedger."""
-        with self._reading() as connection:
+        with reading(self.database) as connection:
             return key_records.find(connection, ref)
 
-    def update_key(self, ref: str, change: KeyChange) -> Key:
+    def update_key(self, ref: str, change: KeyChange, *, by: Actor = COMMAND) -> Key:
         """Change a key. Raises NotInLedger, or LedgerError for a revoked key or a taken name."""
         with self._changing_keys() as connection:
-            return key_records.change(connection, ref, change)
+            before = key_records.find(connection, ref)
+            after = key_records.change(connection, before.id, change)
+            self._note(connection, audit_records.changed(before, after), by)
+        return after
 
-    def revoke_key(self, ref: str) -> Key:
+    def revoke_key(self, ref: str, *, by: Actor = COMMAND) -> Key:
         """End a key for good. Raises NotInLedger."""
         with self._changing_keys() as connection:
-            return key_records.revoke(connection, ref, now_us=self._clock.now_us())
+            before = key_records.find(connection, ref)
+            after = key_records.revoke(connection, before.id, now_us=self.clock.now_us())
+            if before.revoked_us is None:
+                self._note(connection, audit_records.revoked(after), by)
+        return after
 
-    def rotate_key(self, ref: str, overlap_s: int) -> NewKey:
+    def rotate_key(self, ref: str, overlap_s: int, *, by: Actor = COMMAND) -> NewKey:
         """Give a key a new secret. Raises NotInLedger, or LedgerError for a revoked key."""
         with self._changing_keys() as connection:
-            return key_records.rotate(connection, ref, overlap_s, now_us=self._clock.now_us())
+            before = key_records.find(connection, ref)
+            made = key_records.rotate(connection, before.id, overlap_s, now_us=self.clock.now_us())
+            self._note(connection, audit_records.rotated(before, made.key, overlap_s), by)
+        return made
 
-    def usage(self, query: UsageQuery) -> list[UsageRow]:
-        """Sums by group. Raises LedgerError."""
-        with self._reading() as connection:
+    def make_link(self) -> str:
+        """The token of a new sign-in link."""
+        token, now_us = session.new_token(), self.clock.now_us()
+        with writing(self.database) as connection:
+            session_records.make_link(connection, session.digest(token), now_us=now_us)
+            self._note(connection, Note(what="link.create"), COMMAND)
+        return token
+
+    def set_password(self, encoded: str | None) -> bool:
+        """Set the admin password or remove it; ends all sessions. False: there was none to remove."""
+        with writing(self.database) as connection:
+            had_one = session_records.set_password(connection, encoded, now_us=self.clock.now_us())
+            if encoded is not None or had_one:
+                what: What = "password.remove" if encoded is None else "password.set"
+                note = Note(what=what, subject=Subject(), before={"set": had_one}, after={"set": encoded is not None})
+                self._note(connection, note, COMMAND)
+        return encoded is not None or had_one
+
+    def usage(self, query: UsageQuery, *, within_s: float | None = None) -> list[UsageRow]:
+        """Sums by group. Raises LedgerError; TookTooLong past `within_s`."""
+        with reading(self.database, within_s) as connection:
             return sums.usage(connection, query)
 
-    def exchanges(self, query: ExchangeQuery) -> list[ExchangeRow]:
-        """A page of exchanges. Raises LedgerError."""
-        with self._reading() as connection:
+    def exchanges(self, query: ExchangeQuery, *, within_s: float | None = None) -> list[ExchangeRow]:
+        """A page of exchanges. Raises LedgerError; TookTooLong past `within_s`."""
+        with reading(self.database, within_s) as connection:
             return listing.page(connection, query)
 
     def exchange(self, ref: str) -> ExchangeDetail:
         """One exchange with its attempts. Raises NotInLedger."""
-        with self._reading() as connection:
+        with reading(self.database) as connection:
             return listing.detail(connection, ref)
 
     def windows(self) -> list[WindowState]:
         """The windows of every credential, as they were last seen. Raises LedgerError."""
-        now_us = self._clock.now_us()
+        now_us = self.clock.now_us()
         return states_of(self.recent_windows(now_us), now_us)
 
     def window_history(self, query: WindowQuery) -> list[WindowPoint]:
         """How windows were used, oldest first. Raises LedgerError."""
-        with self._reading() as connection:
+        with reading(self.database) as connection:
             return window_records.history(connection, query)
 
     def recent_windows(self, now_us: int) -> dict[WindowKey, list[WindowRun]]:
         """Of each window the last run, and those of the last day. Raises LedgerError."""
-        with self._reading() as connection:
+        with reading(self.database) as connection:
             return window_records.recent(connection, now_us)
 
     def keep_windows(self, runs: Iterable[WindowRun]) -> None:
         """Write runs, new ones and such as were drawn out. Raises LedgerError."""
-        with self._writing() as connection:
+        with writing(self.database) as connection:
             window_records.keep(connection, runs)
 
     def prune_windows(self) -> int:
         """Forget what is over the bounds of the history; how many rows. Raises LedgerError."""
-        with self._writing() as connection:
-            return window_records.prune(connection, self._clock.now_us())
+        with writing(self.database) as connection:
+            return window_records.prune(connection, self.clock.now_us())
 
     def key_secrets(self) -> tuple[int, list[tuple[Key, KeySecret]]]:
         """The revision of the keys, and every secret worth knowing. Raises LedgerError."""
-        with self._reading() as connection:
+        with reading(self.database) as connection:
             # The revision first: a change between the two is then read once more, never missed.
             revision = key_records.revision(connection)
-            return revision, key_records.with_secrets(connection, now_us=self._clock.now_us())
+            return revision, key_records.with_secrets(connection, now_us=self.clock.now_us())
 
     def spent_by_key(self, *, since_us: int, before_us: int) -> dict[str | None, Spent]:
         """What was spent by exchanges admitted since a moment that ended before another. Raises LedgerError."""
-        with self._reading() as connection:
+        with reading(self.database) as connection:
             return spending.spent_by_key(connection, since_us=since_us, before_us=before_us)
 
     def key_revision(self) -> int:
         """A number that grows with every change of any key. Raises LedgerError."""
-        with self._reading() as connection:
+        with reading(self.database) as connection:
             return key_records.revision(connection)
 
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        try:
-            with self.database.reading() as connection:
-                yield connection
-        except SQLAlchemyError as error:
-            raise unusable(error) from error
-
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        try:
-            with self.database.writing() as connection:
-                yield connection
-        except SQLAlchemyError as error:
-            raise unusable(error) from error
+    def _note(self, connection: Connection, change: Note, by: Actor) -> None:
+        audit_records.note(connection, change, by, row_id=self.ids.new(), now_us=self.clock.now_us())
 
     @contextmanager
     def _changing_keys(self) -> Iterator[Connection]:
-        with self._writing() as connection:
+        with writing(self.database) as connection:
             yield connection
         for watcher in self._watchers:
             try:

@@ -6,7 +6,6 @@ Used by ledger/store.
 """
 
 from collections.abc import Callable, Mapping
-from itertools import pairwise
 
 from sqlalchemy import (
     BigInteger,
@@ -18,12 +17,12 @@ from sqlalchemy import (
     case,
     cast,
     func,
-    literal,
     or_,
     select,
 )
 
-from clearway.ledger.days import DAY_US, day_name, offsets
+from clearway.ledger import buckets
+from clearway.ledger.buckets import BUCKETS
 from clearway.ledger.key_records import ids_by_name
 from clearway.ledger.protocol import ExchangeQuery, LedgerError, UsageBy, UsageQuery, UsageRow
 from clearway.ledger.rows import text
@@ -55,7 +54,7 @@ _GROUPS: Mapping[UsageBy, Callable[[], _Group]] = {
 
 
 def usage(connection: Connection, query: UsageQuery) -> list[UsageRow]:
-    """Sums by group. Where there are more groups than `limit`, the newest days
+    """Sums by group. Where there are more groups than `limit`, the newest times
     and the dearest groups are kept.
 
     Raises:
@@ -64,23 +63,22 @@ def usage(connection: Connection, query: UsageQuery) -> list[UsageRow]:
     if query.limit < 1:
         raise LedgerError("the limit of groups is at least 1")
     where = filters(connection, query)
-    if query.since_us is not None:
-        where.append(exchanges.c.admitted_us >= query.since_us)
-    if query.until_us is not None:
-        where.append(exchanges.c.admitted_us < query.until_us)
     grouped = [by for by in dict.fromkeys(query.by) if by != "total"]
-    columns: dict[str, _Group] = {}
     for by in grouped:
-        if by == "day":
-            first, last = _range(connection, where)
-            columns["day"] = _day(offsets(query.timezone, first, last))
-        elif by in _GROUPS:
-            columns[by] = _GROUPS[by]()
-        else:
-            raise LedgerError(f"usage cannot be grouped by {by!r}; known are day, total, {', '.join(_GROUPS)}")
-    rows = connection.execute(_statement(columns, where).limit(query.limit)).mappings().all()
-    found = [_row(row, query.by) for row in rows if row["exchanges"]]
-    return sorted(found, key=lambda row: row.group["day"] or "") if "day" in columns else found
+        if by not in _GROUPS and by not in BUCKETS:
+            known = ", ".join((*BUCKETS, "total", *_GROUPS))
+            raise LedgerError(f"usage cannot be grouped by {by!r}; known are {known}")
+    times = tuple(by for by in BUCKETS if by in grouped)
+    columns: dict[str, _Group] = {}
+    if times:
+        ends = _range(connection, where)
+        columns.update(buckets.columns(exchanges.c.admitted_us, times, query.timezone, ends))
+    columns.update({by: _GROUPS[by]() for by in grouped if by in _GROUPS})
+    rows = connection.execute(_statement(columns, where, times).limit(query.limit)).mappings().all()
+    if times:
+        # The newest were kept; they are shown the other way round, the dearest first within each.
+        rows = sorted(rows, key=lambda row: tuple(row[f"by_{by}"] for by in times))
+    return [_row(row, query) for row in rows if row["exchanges"]]
 
 
 def filters(connection: Connection, query: UsageQuery | ExchangeQuery) -> list[ColumnElement[bool]]:
@@ -96,7 +94,17 @@ def filters(connection: Connection, query: UsageQuery | ExchangeQuery) -> list[C
     if query.model is not None:
         model = text(query.model)
         where.append(or_(exchanges.c.request_model == model, exchanges.c.response_model == model))
-    wanted = {"session_id": query.session, "run_id": query.run, "instance_id": query.instance}
+    if query.since_us is not None:
+        where.append(exchanges.c.admitted_us >= query.since_us)
+    if query.until_us is not None:
+        where.append(exchanges.c.admitted_us < query.until_us)
+    wanted = {
+        "session_id": query.session,
+        "run_id": query.run,
+        "instance_id": query.instance,
+        "upstream": query.upstream,
+        "client_name": query.client,
+    }
     return where + [exchanges.c[name] == text(value) for name, value in wanted.items() if value is not None]
 
 
@@ -108,17 +116,9 @@ def _range(connection: Connection, where: list[ColumnElement[bool]]) -> tuple[in
     return int(first or 0), int(last or 0)
 
 
-def _day(steps: list[tuple[int, int]]) -> ColumnElement[int]:
-    admitted: ColumnElement[int] = exchanges.c.admitted_us
-    offset: ColumnElement[int] = literal(steps[-1][1], BigInteger)
-    if len(steps) > 1:
-        # Each offset holds until the next begins.
-        holds = [(admitted < until, literal(value, BigInteger)) for (_, value), (until, _) in pairwise(steps)]
-        offset = case(*holds, else_=offset)
-    return (admitted + offset) // literal(DAY_US, BigInteger)
-
-
-def _statement(columns: Mapping[str, _Group], where: list[ColumnElement[bool]]) -> Select[tuple[object, ...]]:
+def _statement(
+    columns: Mapping[str, _Group], where: list[ColumnElement[bool]], times: tuple[UsageBy, ...]
+) -> Select[tuple[object, ...]]:
     # An inner query names the groups: PostgreSQL cannot tell that an expression
     # with parameters is the same in SELECT and in GROUP BY.
     names = (*_SUMMED, "admitted_us", "outcome", "unpriced", "estimated")
@@ -145,7 +145,7 @@ def _statement(columns: Mapping[str, _Group], where: list[ColumnElement[bool]]) 
         func.max(inner.c.admitted_us).label("last_us"),
         *(column.label(name) for name, column in sums.items()),
     ).group_by(*groups)
-    newest = [inner.c["by_day"].desc()] if "day" in columns else []
+    newest = [inner.c[f"by_{by}"].desc() for by in times]
     dearest = (sums["cost_nano"].desc(), sums["estimate_nano"].desc(), counted.desc(), func.min(inner.c.admitted_us))
     return statement.order_by(*newest, *dearest)
 
@@ -155,10 +155,13 @@ def _total(column: ColumnElement[int]) -> ColumnElement[int]:
     return cast(func.coalesce(func.sum(column), 0), BigInteger)
 
 
-def _row(row: RowMapping, by: tuple[UsageBy, ...]) -> UsageRow:
+def _row(row: RowMapping, query: UsageQuery) -> UsageRow:
     group: dict[str, str | None] = {}
-    for name in by:
-        value = None if name == "total" else row[f"by_{name}"]
-        group[name] = day_name(value) if isinstance(value, int) else None if value is None else str(value)
+    for by in query.by:
+        value = None if by == "total" else row[f"by_{by}"]
+        if isinstance(value, int) and by in BUCKETS:
+            group[by] = buckets.name_of(by, value, query.timezone)
+        else:
+            group[by] = None if value is None else str(value)
     numbers = {name: int(str(row[name])) for name in UsageRow.__struct_fields__ if name != "group"}
     return UsageRow(group=group, **numbers)

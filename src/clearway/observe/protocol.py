@@ -76,6 +76,11 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 class Subscription(Protocol):
     """One who watches."""
 
+    @property
+    def dropped(self) -> int:
+        """Updates that were lost so far because nobody took them."""
+        ...
+
     async def next(self, wait_s: float) -> list[Update]:
         """The updates since the last call; an empty list after `wait_s` without any."""
         ...

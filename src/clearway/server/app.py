@@ -16,9 +16,8 @@ from clearway.core.fields import Fields
 from clearway.server.body import BodyRoom
 from clearway.server.guard import EXTENSION, Guard
 from clearway.server.hosts import Hosts
-from clearway.server.metrics import SOURCE
 from clearway.server.paths import Local, place
-from clearway.server.sources import Sources
+from clearway.server.sources import SOURCE, Sources
 from clearway.server.turn import Connection, Head, Turn, Walker
 from clearway.wire.messages.errors import render
 
@@ -44,23 +43,26 @@ class App:
         control: The application behind the control socket.
         metrics: Answers `GET /metrics`.
         is_ready: False while draining or while nothing can be recorded.
+        admin: The application of `/admin/…` and `/openapi.json`: what it lets in is its own to judge.
         settings: Names that `Host` may have, pages that may call (none: no CORS header at all),
             proxies that say where requests come from.
     """
 
-    def __init__(  # what stands behind the door
+    def __init__(  # noqa: PLR0913, PLR0917  # what stands behind the door
         self,
         gateway: Walker,
         room: BodyRoom,
         control: Asgi,
         metrics: Asgi,
         is_ready: Callable[[], bool],
+        admin: Asgi,
         settings: Server,
     ) -> None:
         self._gateway = gateway
         self._room = room
         self._control = control
         self._metrics = metrics
+        self._admin = admin
         self._is_ready = is_ready
         self.adjust(settings, self.cors_for(settings.cors_origins))
 
@@ -90,6 +92,12 @@ class App:
             self._hosts.check(scope["headers"])
         except GatewayError as error:
             await _answer(send, *render(error, "none"))
+            return
+        path: bytes = scope["raw_path"]
+        if path.startswith(b"/admin/") or path == b"/openapi.json":
+            # Beside CORS: no page of another origin has any business there.
+            self._tell_source(scope)
+            await self._admin(scope, receive, send)
             return
         await self._answer(scope, receive, send)
 

@@ -36,6 +36,8 @@ METHODS = (
     "exchange",
     "windows",
     "window_history",
+    "make_link",
+    "set_password",
 )
 _MAX_ARGUMENTS = 1_000_000
 

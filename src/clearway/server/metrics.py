@@ -19,11 +19,10 @@ from clearway.gateway.headers import first, known_of
 from clearway.gateway.wrong_keys import WrongKeys
 from clearway.keys import policy
 from clearway.ledger.protocol import KeyRing
+from clearway.server.sources import SOURCE
 
 log = structlog.get_logger()
 
-SOURCE = "clearway.source"
-"""The extension of a scope in which stands where a request comes from."""
 Page = Callable[[str], Awaitable[tuple[str, bytes]]]
 """Type of the content and content, for what the client accepts."""
 

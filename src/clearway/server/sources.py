@@ -29,6 +29,9 @@ _V6_BITS = 64
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+SOURCE = "clearway.source"
+"""The extension of an ASGI scope in which stands where a request comes from."""
+
 
 class _Known(msgspec.Struct, frozen=True):
     """One address."""

@@ -1,4 +1,4 @@
-"""Limits and budgets of keys; windows that were observed.
+"""Limits and budgets of keys; windows and alerts; the audit log, sessions and the password of the admin API.
 
 Written out in full: it must stay as it is when `ledger/schema.py` moves on.
 """
@@ -13,10 +13,11 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Give keys their limits, and windows a place."""
+    """Make what this release keeps besides."""
     _limit_keys()
     _make_windows()
     _make_alerts()
+    _make_administration()
 
 
 def _limit_keys() -> None:
@@ -27,11 +28,10 @@ def _limit_keys() -> None:
 
 
 def _make_windows() -> None:
-    identity = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
     op.create_table(
         "windows",
-        sa.Column("credential_id", identity, primary_key=True),
-        sa.Column("window", identity, primary_key=True),
+        sa.Column("credential_id", _id(), primary_key=True),
+        sa.Column("window", _id(), primary_key=True),
         sa.Column("first_us", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("seen_us", sa.BigInteger, nullable=False),
         sa.Column("upstream", sa.Text, nullable=False),
@@ -55,4 +55,47 @@ def _make_alerts() -> None:
         sa.Column("since_us", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("permille", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("told_us", sa.BigInteger, nullable=False),
+    )
+
+
+def _id() -> sa.types.TypeEngine[str]:
+    return sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
+
+def _make_administration() -> None:
+    op.create_table(
+        "audit",
+        sa.Column("id", _id(), primary_key=True),
+        sa.Column("at_us", sa.BigInteger, nullable=False),
+        sa.Column("source", sa.Text, nullable=False),
+        sa.Column("key_id", _id()),
+        sa.Column("session_id", _id()),
+        sa.Column("what", sa.Text, nullable=False),
+        sa.Column("subject_id", _id()),
+        sa.Column("subject_name", sa.Text),
+        sa.Column("before", sa.Text, nullable=False),
+        sa.Column("after", sa.Text, nullable=False),
+    )
+    op.create_table(
+        "sessions",
+        sa.Column("id", _id(), primary_key=True),
+        sa.Column("token_hash", sa.LargeBinary, nullable=False),
+        sa.Column("how", sa.Text, nullable=False),
+        sa.Column("began_us", sa.BigInteger, nullable=False),
+        sa.Column("seen_us", sa.BigInteger, nullable=False),
+        sa.Column("expires_us", sa.BigInteger, nullable=False),
+        sa.Column("ended_us", sa.BigInteger),
+        sa.Column("ended_why", sa.Text),
+    )
+    op.create_index("sessions_token_hash", "sessions", ["token_hash"], unique=True)
+    op.create_table(
+        "sign_in_links",
+        sa.Column("token_hash", sa.LargeBinary, primary_key=True),
+        sa.Column("expires_us", sa.BigInteger, nullable=False),
+    )
+    op.create_table(
+        "admin_password",
+        sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("encoded", sa.Text, nullable=False),
+        sa.Column("changed_us", sa.BigInteger, nullable=False),
     )

@@ -1,0 +1,1 @@
+"""The admin API: `/admin/…` and `/openapi.json`, from one table of routes (`routes.py`)."""
