@@ -20,17 +20,19 @@ from clearway.config.model import Config
 from clearway.config.problems import ConfigError, Problem
 from clearway.config.secrets import resolve
 from clearway.core.clock import Clock, SystemClock
-from clearway.core.exchange import Admission, Settlement
+from clearway.core.exchange import Admission, Endpoint, Settlement
 from clearway.core.ids import IdMaker
 from clearway.core.secret import Secret
 from clearway.core.usage import Billing, Cost, Usage
 from clearway.gateway.bookkeeping import Books, Feed, Pricing
+from clearway.gateway.objects.serve import Objects
 from clearway.gateway.pipeline import Gateway, Settings
 from clearway.gateway.route import Router
 from clearway.keys.model import KeySpec
 from clearway.ledger.instances import Instance
 from clearway.ledger.keyring import KeyCache
 from clearway.ledger.lock import DataDirLock, OwnerInfo
+from clearway.ledger.objects import OwnerTable
 from clearway.ledger.protocol import Ledger
 from clearway.ledger.store import Store
 from clearway.ledger.writer import Writer
@@ -139,20 +141,36 @@ async def gateway(config: Config, environ: Mapping[str, str], *, show_first_key:
         if writer.swept:
             log.warning("exchanges_swept", exchanges=writer.swept, outcome="interrupted")
         feed = LiveFeed()
+        owners = OwnerTable(store.database)
+        limiter = Unlimited()
+        router = Router(upstreams, config.models.aliases, _holders(config))
+        books = Books(journal=writer, feed=_Feeds(feed, ExchangeLog()), clock=clock, price=_pricing(config))
+        key_required = not is_loopback(config.server.host) or config.server.behind_proxy
+        objects = Objects(
+            router=router,
+            owners=owners,
+            limiter=limiter,
+            books=books,
+            instance_id=instance_id,
+            max_body=config.server.max_body,
+            is_direct=not key_required,
+        )
         walker = Gateway(
             Settings(
                 instance_id=instance_id,
-                key_required=not is_loopback(config.server.host) or config.server.behind_proxy,
+                key_required=key_required,
                 max_body=config.server.max_body,
                 heartbeat_s=config.server.heartbeat_s,
                 retries=config.retries,
             ),
-            router=Router(upstreams, config.models.aliases),
+            router=router,
             ring=keys,
-            books=Books(journal=writer, feed=_Feeds(feed, ExchangeLog()), clock=clock, price=_pricing(config)),
-            limiter=Unlimited(),
+            books=books,
+            limiter=limiter,
             ids=ids,
+            objects=objects,
         )
+        objects.holds.resume(await asyncio.to_thread(owners.uncharged))
         back = _Back(walker=walker, writer=writer, store=store, feed=feed, info=info, max_connections=max_connections)
         running = _door(config, back, [tcp, control], url, first_key)
         lock.publish(msgspec.structs.replace(info, url=url, socket=str(path)))
@@ -178,6 +196,14 @@ async def _upstreams(
         await upstream.start()
         built.append(upstream)
     return built
+
+
+def _holders(config: Config) -> dict[Endpoint, list[str]]:
+    """Which upstreams may hold files and batches of keys."""
+    return {
+        "files": [upstream.name for upstream in config.upstreams if upstream.files],
+        "batches": [upstream.name for upstream in config.upstreams if upstream.batches],
+    }
 
 
 def _credential(place: int, config: Config, environ: Mapping[str, str]) -> Callable[[], Secret]:

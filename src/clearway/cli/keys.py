@@ -25,13 +25,15 @@ Model = Annotated[
 ]
 Endpoint = Annotated[
     list[str] | None,
-    typer.Option("--endpoint", help="messages, count_tokens, models or relay; repeatable. All without it."),
+    typer.Option(
+        "--endpoint", help="messages, count_tokens, models, files, batches or relay; repeatable. All without it."
+    ),
 ]
 Upstream = Annotated[
     list[str] | None, typer.Option("--upstream", help="Upstream it may use, repeatable. All without it.")
 ]
 Tag = Annotated[list[str] | None, typer.Option("--tag", help="A word of yours, repeatable.")]
-_ENDPOINTS = ("messages", "count_tokens", "models", "relay")
+_ENDPOINTS = ("messages", "count_tokens", "models", "files", "batches", "relay")
 
 
 def register(app: typer.Typer) -> None:

@@ -24,8 +24,9 @@ from clearway.gateway.decode import Asked, decode
 from clearway.gateway.headers import EXCHANGE_HEADER, known_of
 from clearway.gateway.labels import Labels
 from clearway.gateway.models import ModelList
+from clearway.gateway.objects.serve import Objects
 from clearway.gateway.relay import outcome_of
-from clearway.gateway.route import Router
+from clearway.gateway.route import OBJECT_ENDPOINTS, Router, Target
 from clearway.gateway.send import Sender
 from clearway.ledger.protocol import KeyRing
 from clearway.limits.protocol import Limiter
@@ -33,6 +34,7 @@ from clearway.upstreams.health import Health
 from clearway.upstreams.protocol import Upstream
 from clearway.wire.body import Peek
 from clearway.wire.messages.errors import render
+from clearway.wire.messages.file_ids import may_name_files
 
 log = structlog.get_logger()
 
@@ -53,8 +55,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 class Gateway:
     """Walks requests. One for the process; all state of a request is in its `Exchange`."""
 
-    def __init__(  # the one place where the parts meet
-        self, settings: Settings, *, router: Router, ring: KeyRing, books: Books, limiter: Limiter, ids: IdMaker
+    def __init__(  # noqa: PLR0913  # the one place where the parts meet
+        self,
+        settings: Settings,
+        *,
+        router: Router,
+        ring: KeyRing,
+        books: Books,
+        limiter: Limiter,
+        ids: IdMaker,
+        objects: Objects,
     ) -> None:
         self._settings = settings
         self._router = router
@@ -65,6 +75,7 @@ class Gateway:
         cooling = Cooling(self.health, books.clock)
         self._sender = Sender(limiter, settings.heartbeat_s, cooling, settings.retries)
         self._models = ModelList(router, limiter, books.clock)
+        self._objects = objects
 
     async def serve(self, call: Call, sink: Sink) -> None:
         """Answer one request, whatever happens. Raises CancelledError only."""
@@ -112,7 +123,13 @@ class Gateway:
         return admit(self._books, exchange_id, self._settings.instance_id, call, Labels(noted), caller, asked)
 
     async def _walk(self, walk: Walk, upstreams: Sequence[Upstream]) -> None:
-        targets = self._router.candidates(walk.caller, upstreams, walk.asked.peek.model)
+        if walk.call.endpoint in OBJECT_ENDPOINTS and upstreams[0].pays == "gateway":
+            await self._objects.serve(walk, upstreams)
+            return
+        targets: Sequence[Target] = self._router.candidates(walk.caller, upstreams, walk.asked.peek.model)
+        # Only where the gateway pays can a body name what is somebody else's.
+        if targets[0].upstream.pays == "gateway" and walk.caller.key and may_name_files(walk.asked.plain):
+            targets = await self._objects.holding(walk.caller.key, walk.asked.plain, targets)
         if walk.call.endpoint == "models" and self._models.answers(walk.call, targets):
             await self._models.serve(walk, targets)
         else:

@@ -11,6 +11,7 @@ How each table grows:
 - `keys`: one row per key ever made; a revoked one stays, exchanges refer to it.
 - `key_secrets`: one row per live secret; rotation deletes those that are over.
 - `instances`: one row per start of a gateway.
+- `objects`: one row per file and batch that a key made and has not deleted, about 300 bytes.
 
 No foreign key leads from exchanges and attempts to other tables: a record that
 points nowhere must never make a whole batch fail. A change here needs a revision
@@ -27,6 +28,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    and_,
     false,
     text,
 )
@@ -171,6 +173,26 @@ instances = Table(
     Column("started_us", BigInteger, nullable=False),
     Column("seen_us", BigInteger, nullable=False),
     Column("expires_us", BigInteger, nullable=False),
+)
+
+objects = Table(
+    "objects",
+    metadata,
+    Column("upstream", Text, primary_key=True),
+    Column("id", ID, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("key_id", ID, nullable=False),
+    Column("exchange_id", ID, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    # JSON list of `ledger.ownership.Share`: read whole, never searched.
+    Column("held", Text),
+    Column("charged_us", BigInteger),
+)
+Index("objects_of_key", objects.c.key_id, objects.c.kind, objects.c.exchange_id, objects.c.id)
+Index(
+    "objects_uncharged",
+    objects.c.exchange_id,
+    info={_ONLY: and_(objects.c.kind == "batch", objects.c.charged_us.is_(None))},
 )
 
 

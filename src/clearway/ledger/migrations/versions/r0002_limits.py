@@ -1,4 +1,4 @@
-"""Limits and budgets of keys.
+"""Limits and budgets of keys; owners of files and batches.
 
 Written out in full: it must stay as it is when `ledger/schema.py` moves on.
 """
@@ -13,8 +13,9 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Give keys their limits."""
+    """Give keys their limits, and objects their owners."""
     _limit_keys()
+    _make_objects()
 
 
 def _limit_keys() -> None:
@@ -22,3 +23,24 @@ def _limit_keys() -> None:
     for name in ("requests_per_minute", "input_tokens_per_minute", "output_tokens_per_minute", "parallel"):
         op.add_column("keys", sa.Column(name, sa.BigInteger))
     op.add_column("keys", sa.Column("counts_estimates", sa.Boolean, nullable=False, server_default=sa.false()))
+
+
+def _make_objects() -> None:
+    op.create_table(
+        "objects",
+        sa.Column("upstream", sa.Text, primary_key=True),
+        sa.Column("id", _id(), primary_key=True),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("key_id", _id(), nullable=False),
+        sa.Column("exchange_id", _id(), nullable=False),
+        sa.Column("created_us", sa.BigInteger, nullable=False),
+        sa.Column("held", sa.Text),
+        sa.Column("charged_us", sa.BigInteger),
+    )
+    op.create_index("objects_of_key", "objects", ["key_id", "kind", "exchange_id", "id"])
+    only = sa.text("kind = 'batch' AND charged_us IS NULL")
+    op.create_index("objects_uncharged", "objects", ["exchange_id"], sqlite_where=only, postgresql_where=only)
+
+
+def _id() -> sa.types.TypeEngine[str]:
+    return sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
