@@ -178,8 +178,8 @@ instances = Table(
 objects = Table(
     "objects",
     metadata,
-    Column("upstream", Text, primary_key=True),
     Column("id", ID, primary_key=True),
+    Column("upstream", Text, primary_key=True),
     Column("kind", Text, nullable=False),
     Column("key_id", ID, nullable=False),
     Column("exchange_id", ID, nullable=False),

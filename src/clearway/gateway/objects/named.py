@@ -5,6 +5,7 @@ for a few bytes.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 
 from clearway.core.errors import BadRequest, LedgerUnavailable, NotFound
@@ -43,10 +44,8 @@ def _holder(owners: Ownership, key: Key, body: bytes | bytearray) -> str | None:
     own = _own(owners, key, ids)
     if len(own) < len(ids):
         # Perhaps it is only an argument of the client's own tool.
-        try:
+        with contextlib.suppress(ValueError):
             ids = used_ids(body)
-        except ValueError:
-            pass
         own = _own(owners, key, ids)
     for named in sorted(ids):
         if named not in own:

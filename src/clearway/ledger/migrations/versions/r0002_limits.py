@@ -28,8 +28,8 @@ def _limit_keys() -> None:
 def _make_objects() -> None:
     op.create_table(
         "objects",
-        sa.Column("upstream", sa.Text, primary_key=True),
         sa.Column("id", _id(), primary_key=True),
+        sa.Column("upstream", sa.Text, primary_key=True),
         sa.Column("kind", sa.Text, nullable=False),
         sa.Column("key_id", _id(), nullable=False),
         sa.Column("exchange_id", _id(), nullable=False),
