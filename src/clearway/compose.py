@@ -144,7 +144,9 @@ async def gateway(config: Config, environ: Mapping[str, str], *, show_first_key:
         owners = OwnerTable(store.database)
         limiter = Unlimited()
         router = Router(upstreams, config.models.aliases, _holders(config))
-        books = Books(journal=writer, feed=_Feeds(feed, ExchangeLog()), clock=clock, price=_pricing(config))
+        books = Books(
+            journal=writer, feed=_Feeds(feed, ExchangeLog()), clock=clock, price=_pricing(config), owners=owners
+        )
         key_required = not is_loopback(config.server.host) or config.server.behind_proxy
         objects = Objects(
             router=router,

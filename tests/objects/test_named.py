@@ -5,6 +5,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
+from tests.fake_upstream import Answer, json_answer, stream_answer
 from tests.objects.scene import MODEL, UNKNOWN, Scene, batch_body, holding, told
 from tests.relay.wire_client import JSON
 
@@ -158,6 +159,55 @@ def test_deleted_files(scene: Scene) -> None:
 
     assert 404 == scene.post(key, MESSAGES, request({"type": "document", "source": source(own)})).head.status
     assert "file_deleted" != told(scene.ask(key, "DELETE", f"/v1/files/{own}"))["type"]
+
+
+RAN = {
+    "type": "bash_code_execution_tool_result",
+    "tool_use_id": "srvtoolu_1",
+    "content": {
+        "type": "bash_code_execution_result",
+        "stdout": '"file_id": "file_in0text"',
+        "stderr": "",
+        "return_code": 0,
+        "content": [{"type": "bash_code_execution_output", "file_id": "file_made1"}],
+    },
+}
+ASKED = {"type": "tool_use", "id": "t", "name": "n", "input": {"file_id": "file_of0others"}}
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_files_that_code_has_made(scene: Scene, stream: bool) -> None:  # noqa: FBT001  # both ways
+    """Belong to the key whose request it was, when its answer is over; what a model only says names nothing."""
+    key, other = scene.key(), scene.key()
+    file_id = scene.workspace.next_id("file_")
+    ran = msgspec.json.decode(msgspec.json.encode(RAN).replace(b"file_made1", file_id.encode()))
+    scene.workspace.files[file_id] = {"id": file_id, "type": "file"}
+    scene.workspace.before = lambda got: ran_answer([ran, ASKED], stream=stream) if got.method == "POST" else None
+    answer = scene.post(key, MESSAGES, request({"type": "text", "text": "run"}, stream=stream))
+    scene.workspace.before = lambda _: None
+
+    assert (200, True) == (answer.head.status, answer.complete)
+    assert 200 == scene.ask(key, "GET", f"/v1/files/{file_id}").head.status
+    assert 200 == scene.post(key, MESSAGES, request(ran)).head.status
+    assert 404 == scene.post(other, MESSAGES, request(ran)).head.status
+    assert 404 == scene.ask(other, "GET", f"/v1/files/{file_id}").head.status
+    for named in ("file_in0text", "file_of0others"):
+        assert 404 == scene.post(key, MESSAGES, request({"type": "document", "source": source(named)})).head.status
+
+
+def ran_answer(blocks: list[object], *, stream: bool) -> Answer:
+    """Of a model that has run code."""
+    message = {"id": "msg_1", "type": "message", "role": "assistant", "model": MODEL, "usage": {"input_tokens": 1}}
+    if not stream:
+        return json_answer({**message, "content": blocks, "stop_reason": "end_turn"})
+    events: list[dict[str, object]] = [{"type": "message_start", "message": message}]
+    for place, block in enumerate(blocks):
+        events.append({"type": "content_block_start", "index": place, "content_block": block})
+        events.append({"type": "content_block_stop", "index": place})
+    events += [{"type": "message_delta", "delta": {}, "usage": {"output_tokens": 1}}, {"type": "message_stop"}]
+    return stream_answer(
+        b"event: %b\ndata: %b\n\n" % (str(event["type"]).encode(), msgspec.json.encode(event)) for event in events
+    )
 
 
 def test_large_bodies(scene: Scene) -> None:
