@@ -5,6 +5,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
+from clearway.keys.model import Budget, Unit
 from tests.fake_upstream import Answer, Cut, Gate, Received, json_answer
 from tests.objects.scene import BOUNDARY, MODEL, Scene, batch_body, form, holding, told
 from tests.relay.stage import wait_until
@@ -147,6 +148,19 @@ def test_bad_batches(scene: Scene, body: bytes, status: int, said: str) -> None:
     assert status == answer.head.status
     assert said in answer.error()[1]
     assert before == len(scene.upstream.received)
+
+
+@pytest.mark.parametrize(
+    ("unit", "model", "status"),
+    [("usd", "claude-of-nowhere", 403), ("usd", MODEL, 200), ("tokens", "claude-of-nowhere", 200)],
+)
+def test_prices_and_budgets(scene: Scene, unit: Unit, model: str, status: int) -> None:
+    """What has no price in batches cannot be bought on a budget in USD."""
+    key = scene.key(budgets=(Budget(amount=10**12, unit=unit, period="day"),))
+    before = len(scene.upstream.received)
+    answer = scene.post(key, BATCHES, batch_body(model=model))
+
+    assert (status, before + (status == 200)) == (answer.head.status, len(scene.upstream.received))
 
 
 def test_one_reading(scene: Scene) -> None:

@@ -90,11 +90,17 @@ class OwnerTable:
     def uncharged(self) -> list[tuple[Owned, Key]]:
         """Batches whose use is not known yet, with the keys that made them."""
         with self._using() as connection:
-            rows = connection.execute(
-                select(objects)
-                .where(objects.c.kind == "batch", objects.c.charged_us.is_(None))
-                .order_by(objects.c.exchange_id)
-            ).mappings()
+            rows = (
+                connection.execute(
+                    select(objects)
+                    .where(objects.c.kind == "batch", objects.c.charged_us.is_(None))
+                    .order_by(objects.c.exchange_id)
+                )
+                .mappings()
+                .all()
+            )
+            if not rows:
+                return []
             keys = {key.id: key for key in key_records.listed(connection, revoked=True)}
             return [(_owned(row), keys[row["key_id"]]) for row in rows if row["key_id"] in keys]
 

@@ -16,6 +16,7 @@ from clearway.core.errors import BadRequest, GatewayError, UpstreamProtocolError
 from clearway.core.fields import Headers
 from clearway.gateway.admit import Walk
 from clearway.gateway.bookkeeping import Attempt
+from clearway.gateway.call import Sink
 from clearway.gateway.headers import by_name, first, outbound, request_id, returned
 from clearway.gateway.relay import OWN_CREDENTIAL_REFUSED, outcome_of, warn_of_refusal
 from clearway.gateway.route import Target
@@ -148,12 +149,13 @@ async def tell(walk: Walk, status: int, headers: Headers, body: bytes) -> None:
     walk.sink.finish(body)
 
 
-async def carried_on(work: Coroutine[Any, Any, None], patience_s: float) -> None:
+async def carried_on(work: Coroutine[Any, Any, None], sink: Sink, patience_s: float) -> None:
     """Do `work` to its end, also where the client leaves meanwhile: what is made must be
     owned, and what was used must be counted.
 
     Args:
         work: Ends by itself; it may write to a sink that is gone.
+        sink: Tells a client that has left from a process that ends.
         patience_s: How long it may go on without a client.
     """
     # Not lost: waited for below, whatever happens.
@@ -161,13 +163,13 @@ async def carried_on(work: Coroutine[Any, Any, None], patience_s: float) -> None
     try:
         await asyncio.shield(task)
     except asyncio.CancelledError:
-        if not task.done():
-            try:
+        try:
+            if sink.gone and not task.done():
                 await asyncio.wait({task}, timeout=patience_s)
-            finally:
-                # A second cancellation ends the time to drain.
-                task.cancel()
-        await asyncio.wait({task})
+        finally:
+            # In the end, or at once where this process has no more time.
+            task.cancel()
+            await asyncio.wait({task})
         if not task.cancelled() and (error := task.exception()) is not None:
             log.warning("left_unfinished", error=type(error).__name__)
         raise

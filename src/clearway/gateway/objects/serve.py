@@ -142,11 +142,11 @@ class Objects:
             case "content":
                 await self._content(walk, upstream)
             case "results":
-                await carried_on(self._results(walk, key, owned, upstream), _READING_S)
+                await carried_on(self._results(walk, key, owned, upstream), walk.sink, _READING_S)
             case "delete":
                 if owned.kind == "batch" and owned.charged_us is None:
                     await self._meter(walk, key, owned, upstream)
-                await carried_on(self._delete(walk, owned, upstream), _MAKING_S)
+                await carried_on(self._delete(walk, owned, upstream), walk.sink, _MAKING_S)
             case _:
                 await self._show(walk, owned, upstream)
 
@@ -154,7 +154,7 @@ class Objects:
 
     async def _upload(self, walk: Walk, key: Key, upstream: Upstream) -> None:
         question = Question("POST", walk.call.target, walk.asked.body)
-        await carried_on(self._make(walk, key, upstream, question, None), _MAKING_S)
+        await carried_on(self._make(walk, key, upstream, question, None), walk.sink, _MAKING_S)
 
     async def _batch(self, walk: Walk, key: Key, upstreams: Sequence[Upstream]) -> None:
         plan = await self._planner.plan(walk, key, upstreams)
@@ -162,7 +162,7 @@ class Objects:
         draft = _Draft(hold, plan.shares)
         question = Question("POST", walk.call.target, plan.body, is_decoded=True)
         try:
-            await carried_on(self._make(walk, key, plan.upstream, question, draft), _MAKING_S)
+            await carried_on(self._make(walk, key, plan.upstream, question, draft), walk.sink, _MAKING_S)
         finally:
             draft.end()
 

@@ -1,8 +1,7 @@
 """Files that an answer says were made while it ran: the outputs of code execution.
 
 Only where the API itself puts them: not in text, nor in arguments that a model wrote. Pure.
-Source: `CodeExecutionOutputBlock`, `BashCodeExecutionOutputBlock`, `ContainerUploadBlock`
-of the `anthropic` SDK 2.11 (read 2026-11-27).
+Source: `CodeExecutionOutputBlock` and `BashCodeExecutionOutputBlock` of the `anthropic` SDK 2.11 (read 2026-11-27).
 Used by wire/messages/watch.
 """
 
@@ -10,9 +9,9 @@ import msgspec
 
 from clearway.wire.messages.objects import is_id
 
-NEEDLES = (b"code_execution_tool_result", b"container_upload")
-"""One of these stands in every event and body that tells of a file."""
-_RAN = "code_execution_tool_result"
+NEEDLE = b"code_execution_tool_result"
+"""Stands in every event and body that tells of a file."""
+_RAN = NEEDLE.decode()
 _MOST = 1000
 _NULL = msgspec.Raw(b"null")
 
@@ -27,7 +26,6 @@ class _Result(msgspec.Struct):
 
 class _Block(msgspec.Struct):
     type: str = ""
-    file_id: str | None = None
     content: msgspec.Raw = _NULL
 
 
@@ -64,13 +62,10 @@ def files_of_body(body: bytes) -> list[str]:
 
 
 def _of(block: _Block) -> list[str]:
-    if block.type == "container_upload":
-        found = [block.file_id]
-    elif block.type.endswith(_RAN):
-        try:
-            found = [output.file_id for output in _result.decode(block.content).content]
-        except _UNREADABLE:
-            return []  # an error, or a result without files
-    else:
+    if not block.type.endswith(_RAN):
         return []
+    try:
+        found = [output.file_id for output in _result.decode(block.content).content]
+    except _UNREADABLE:
+        return []  # an error, or a result without files
     return [file_id for file_id in found[:_MOST] if file_id and is_id("file", file_id)]

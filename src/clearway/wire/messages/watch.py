@@ -26,7 +26,7 @@ PING = b'event: ping\ndata: {"type": "ping"}\n\n'
 
 _DELTA = b"content_block_delta"
 _SEAM = len(_DELTA) - 1
-_NEEDLES = (b"message_", b"error", *made_files.NEEDLES)
+_NEEDLES = (b"message_", b"error", made_files.NEEDLE)
 _MOST_FILES = 1000
 # What a text delta's event weighs around its text.
 _DELTA_FRAME = 120
@@ -260,7 +260,7 @@ class BodyWatch:
             return
         self.response_model, self.response_id, self.stop_reason = seen.model, seen.id, seen.stop_reason
         self.whole = True
-        if any(body.find(needle) >= 0 for needle in made_files.NEEDLES):
+        if body.find(made_files.NEEDLE) >= 0:
             self.files = made_files.files_of_body(body)
         if seen.error:
             self.error_type = seen.error.type or "unknown"
