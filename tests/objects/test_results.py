@@ -9,7 +9,7 @@ import pytest
 from clearway.core.usage import Usage
 from clearway.pricing.cost import cost
 from clearway.pricing.prices import PriceList
-from tests.fake_upstream import Answer, Cut, Gate, answer
+from tests.fake_upstream import Answer, Cut, Gate, answer, error_answer
 from tests.objects.scene import MODEL, Scene, batch_body, holding, told
 from tests.objects.workspace import results
 from tests.relay.stage import wait_until
@@ -182,6 +182,40 @@ def test_deleted_unread(scene: Scene) -> None:
     assert (200, "message_batch_deleted") == (answer.head.status, told(answer)["type"])
     assert [40] == [row.input_tokens for row in scene.charges(key)]
     assert 404 == scene.ask(key, "GET", f"{BATCHES}/{batch}").head.status
+
+
+def test_deleted_where_results_cannot_be_read(scene: Scene) -> None:
+    """Nothing is deleted whose use would be lost by it."""
+    key = scene.key()
+    batch = scene.batch(key, 2)
+    scene.workspace.tail = lambda _: error_answer(500, "api_error", "no")
+
+    assert 502 == scene.ask(key, "DELETE", f"{BATCHES}/{batch}").head.status
+    assert batch in scene.workspace.batches
+
+
+def test_parts_are_not_asked_for(scene: Scene) -> None:
+    """Who asks for a part of the results gets them whole: parts could not be metered."""
+    key = scene.key()
+    batch = scene.batch(key, 2)
+    fields = [("range", "bytes=0-10"), ("if-none-match", '"x"'), ("accept-encoding", "gzip")]
+    scene.ask(key, "GET", f"{BATCHES}/{batch}/results", None, *fields)
+    last = scene.upstream.received[-1]
+
+    assert (None, None, "identity") == tuple(
+        last.header(name) for name in ("range", "if-none-match", "accept-encoding")
+    )
+    assert [40] == [row.input_tokens for row in scene.charges(key)]
+
+
+def test_a_part_all_the_same(scene: Scene) -> None:
+    """Is no answer."""
+    key = scene.key()
+    batch = scene.batch(key, 2)
+    scene.workspace.tail = lambda whole: answer(whole[:20], status=206, headers=[JSONL])
+
+    assert 502 == read(scene, key, batch).head.status
+    assert [] == scene.charges(key)
 
 
 def test_deleted_while_it_runs(scene: Scene) -> None:

@@ -29,6 +29,8 @@ log = structlog.get_logger()
 MOST_BYTES = 4 * 1024 * 1024
 """Of an answer that tells one object: a thousand times what it has."""
 _SERVER_ERROR, _TOO_MANY = 500, 429
+_CODING = frozenset({b"content-encoding"})
+_PARTS = frozenset({b"range", b"if-range", b"if-none-match", b"if-modified-since"})
 # Of the body as it came; ours has another length and no coding.
 _OF_THE_BODY = frozenset({b"content-length", b"content-encoding"})
 
@@ -41,10 +43,10 @@ class Question:
         target: Path and query.
         body: What is sent.
         is_decoded: The body is not in the content coding that the client's fields tell.
-        identity: Ask for an answer that can be read.
+        is_whole: All of the answer is wanted, whatever part the client asked for.
     """
 
-    __slots__ = ("body", "identity", "is_decoded", "method", "target")
+    __slots__ = ("body", "is_decoded", "is_whole", "method", "target")
 
     def __init__(
         self,
@@ -53,13 +55,13 @@ class Question:
         body: bytes | bytearray = b"",
         *,
         is_decoded: bool = False,
-        identity: bool = True,
+        is_whole: bool = False,
     ) -> None:
         self.method = method
         self.target = target
         self.body = body
         self.is_decoded = is_decoded
-        self.identity = identity
+        self.is_whole = is_whole
 
 
 @contextlib.asynccontextmanager
@@ -72,8 +74,9 @@ async def asked(
         UpstreamError: There is no answer, or it refuses the gateway's own credential.
         BadRequest: The head cannot be sent.
     """
-    fields = outbound(walk.call.headers, keep_credential=False, identity=question.identity)
-    headers: Headers = [pair for pair in fields if not (question.is_decoded and pair[0] == b"content-encoding")]
+    dropped = (_PARTS if question.is_whole else frozenset()) | (_CODING if question.is_decoded else frozenset())
+    fields = outbound(walk.call.headers, keep_credential=False, identity=True)
+    headers: Headers = [field for field in fields if field[0] not in dropped]
     request = Request(method=question.method.encode(), target=question.target, headers=headers, body=question.body)
     for may_dial_again in (True, False):
         attempt = _begin(walk, upstream, limiter)

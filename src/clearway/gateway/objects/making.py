@@ -21,7 +21,7 @@ from clearway.ledger.ownership import Ownership, Share
 from clearway.limits.protocol import Limiter
 from clearway.upstreams.protocol import Upstream
 from clearway.wire.encoding import decode_body
-from clearway.wire.messages.batch import Batch, Entry, read_batch
+from clearway.wire.messages.batch import Entry, read_batch
 from clearway.wire.messages.file_ids import may_name_files
 
 _OUTPUT_TOKENS = 4096
@@ -38,6 +38,18 @@ class Plan(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"Plan({len(self.body)} bytes)"
+
+
+class _Asked(msgspec.Struct, frozen=True):
+    """A body that was read."""
+
+    body: bytes
+    shares: Mapping[str, Share]
+    """By model."""
+    may_name_files: bool
+
+    def __repr__(self) -> str:
+        return f"_Asked({len(self.body)} bytes)"
 
 
 class Planner:
@@ -69,20 +81,20 @@ class Planner:
         body = walk.asked.body
         codings = first(walk.call.headers, b"content-encoding")
         if codings or len(body) > LARGE:
-            batch = await asyncio.to_thread(self._read, body, codings)
+            asked = await asyncio.to_thread(self._read, body, codings)
         else:
-            batch = self._read(body, codings)
+            asked = self._read(body, codings)
+        holder = await holder_of_named(self._owners, key, asked.body) if asked.may_name_files else None
+        upstream = self._upstream(walk, upstreams, asked.shares, holder)
+        self._refuse_unpriced(walk, key, asked.shares)
+        return Plan(upstream, asked.body, tuple(asked.shares.values()))
+
+    def _read(self, body: bytes | bytearray, codings: str | None) -> "_Asked":
+        plain = decode_body(body, codings, self._max_body) if codings else body
+        batch = read_batch(plain, lambda model: self._router.aliases.get(model, model))
         if not batch.entries:
             raise BadRequest("requests is empty", hint="a batch has one request at least")
-        by_model = _by_model(batch.entries)
-        holder = await holder_of_named(self._owners, key, batch.body) if may_name_files(batch.body) else None
-        upstream = self._upstream(walk, upstreams, by_model, holder)
-        self._refuse_unpriced(walk, key, by_model)
-        return Plan(upstream, batch.body, tuple(by_model.values()))
-
-    def _read(self, body: bytes | bytearray, codings: str | None) -> Batch:
-        plain = decode_body(body, codings, self._max_body) if codings else body
-        return read_batch(plain, lambda model: self._router.aliases.get(model, model))
+        return _Asked(batch.body, _by_model(batch.entries), may_name_files(batch.body))
 
     def _upstream(
         self, walk: Walk, upstreams: Sequence[Upstream], models: Iterable[str], holder: str | None

@@ -40,7 +40,7 @@ from clearway.wire.messages.objects import PATHS, Asked, Kind, asked_of, is_id, 
 
 log = structlog.get_logger()
 
-_OK, _REDIRECTION, _REFUSED, _NOT_FOUND = 200, 300, 400, 404
+_OK, _REDIRECTION, _REFUSED, _NOT_FOUND, _TOO_MANY, _SERVER_ERROR = 200, 300, 400, 404, 429, 500
 _MAKING_S = 120.0
 """How long an upstream may take to answer what made something, after its client has left."""
 _READING_S = 600.0
@@ -216,7 +216,7 @@ class Objects:
             await tell(walk, reply.status, reply.headers, self._shown(walk, owned, body))
 
     async def _content(self, walk: Walk, upstream: Upstream) -> None:
-        question = Question("GET", walk.call.target, identity=False)
+        question = Question("GET", walk.call.target)
         async with asked(walk, upstream, question, self._limiter) as (attempt, reply):
             await Relay(walk.exchange, attempt, walk.sink, heartbeat_s=_NO_STREAM_S).run(reply)
 
@@ -229,8 +229,10 @@ class Objects:
             await tell(walk, reply.status, reply.headers, body)
 
     async def _results(self, walk: Walk, key: Key, owned: Owned, upstream: Upstream) -> None:
-        question = Question("GET", walk.call.target)
+        question = Question("GET", walk.call.target, is_whole=True)
         async with asked(walk, upstream, question, self._limiter) as (attempt, reply):
+            if _OK < reply.status < _REDIRECTION:
+                raise UpstreamProtocolError(f"the upstream {upstream.name} gave a part of the results")
             if reply.status != _OK:
                 await tell(walk, reply.status, reply.headers, await read_whole(attempt, reply))
                 return
@@ -245,8 +247,10 @@ class Objects:
 
     async def _meter(self, walk: Walk, key: Key, owned: Owned, upstream: Upstream) -> None:
         """Read the results of a batch that is to be deleted, for afterwards nobody can tell what it used."""
-        question = Question("GET", f"{PATHS['batch']}/{owned.id}/results".encode())
+        question = Question("GET", f"{PATHS['batch']}/{owned.id}/results".encode(), is_whole=True)
         async with asked(walk, upstream, question, self._limiter) as (attempt, reply):
+            if reply.status == _TOO_MANY or reply.status >= _SERVER_ERROR or _OK < reply.status < _REFUSED:
+                raise UpstreamProtocolError(f"the results cannot be read first: {upstream.name} says {reply.status}")
             if reply.status != _OK:
                 # It has not ended, and its upstream will say so.
                 attempt.end("ok")
