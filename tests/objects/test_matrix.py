@@ -177,6 +177,7 @@ def test_passthrough_is_open(scene: Scene) -> None:
     last = scene.upstream.received[-1]
 
     assert 200 == uploaded.head.status
+    assert {"relay"} == {row.endpoint for row in scene.rows() if row.client_credential}
     assert "https://api.anthropic.com/v1/messages/batches" in str(told(shown)["results_url"])
     assert (f"{BATCHES}/{batch}?a=b", "br") == (last.target, last.header("accept-encoding"))
     assert OWN_CREDENTIAL[1] == last.header("x-api-key")

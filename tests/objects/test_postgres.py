@@ -42,6 +42,9 @@ def test_on_postgresql(server: Postgres, build_scene: Callable[..., Scene]) -> N
     assert 200 == scene.post(key, "/v1/messages", message).head.status
     for _ in range(2):
         assert 200 == scene.ask(key, "GET", f"{BATCHES}/{batch}/results").head.status
+    server.stop()
+    assert 503 == scene.ask(key, "GET", f"{FILES}/{files[0]}").head.status
+    server.start()
     scene.gateway.kill()
     scene.gateway.start()
     scene.ask(key, "GET", f"{BATCHES}/{batch}/results")

@@ -20,6 +20,8 @@ CASES = [
     pytest.param(b'{"t":"f\\\\u0069le_id","file_id":"b"}', {"b"}, {"b"}, id="text-about-escapes"),
     pytest.param(b'{"t":"\\\\","file_id":"b"}', {"b"}, {"b"}, id="behind-a-back-slash"),
     pytest.param(b'{"file_id":"\\u0066\\n\\""}', {'f\n"'}, {'f\n"'}, id="escaped-value"),
+    pytest.param(b'{"\\u0066\\u0069\\u006C\\u0065\\u005f\\u0069\\u0064":"a"}', {"a"}, {"a"}, id="all-escaped"),
+    pytest.param(b'{"\\\\u0066ile_id":"a"}', set(), set(), id="another-name"),
     pytest.param(
         b'{"input":{"file_id":"a"},"x":[{"input_schema":{"file_id":"b"}}]}', {"a", "b"}, set(), id="arguments"
     ),

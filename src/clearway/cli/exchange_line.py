@@ -68,6 +68,9 @@ def _what(row: ExchangeRow) -> str:
     if row.endpoint in ("messages", "count_tokens"):
         model = short_model(row.response_model or row.request_model)
         return f"count {model}" if row.endpoint == "count_tokens" else model
+    if row.endpoint == "batches" and row.response_model:
+        # What a batch used, booked when its results were read.
+        return f"batch {short_model(row.response_model)}"
     return row.path if row.endpoint in {"relay", "files", "batches"} else row.endpoint
 
 

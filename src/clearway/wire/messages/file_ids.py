@@ -1,10 +1,11 @@
 """The files that a request's body names, wherever it does.
 
 A member `file_id` is looked for among the bytes: within a string its quotes are
-escaped, so what is found is a member, twice the same name included. Only where a
-body names something that the caller does not own is it read as JSON, to leave out
-what upstreams hand to the model as text: arguments of tools and their schemas.
-Cost: two looks for a few bytes in bodies without it, about 0.5 µs per KB. Pure.
+escaped, so what is found is a member, twice the same name and escapes included.
+Only where a body names something that the caller does not own is it read as JSON, to
+leave out what upstreams hand to the model as text: arguments of tools, and schemas.
+Cost: one look for a few bytes, two where there are back slashes: a third of a
+microsecond for each KB, or two thirds. Pure.
 Source: `FileImageSource`, `FileDocumentSource`, `ContainerUploadBlockParam` and the
 results of code execution in the `anthropic` SDK 2.11 (read 2026-11-27).
 Used by gateway/objects.
@@ -13,12 +14,14 @@ Used by gateway/objects.
 import json
 import re
 
-_MEMBER = b"file_id"
+_MEMBER = b'"file_id"'
 _ESCAPE = b"\\u00"
-# Spelled with an escape, the name needs one of these: `\u005f`, or `\u006` and a digit for a letter.
-# After an even number of back slashes it is text about escapes, and none.
-_ESCAPED = re.compile(rb"(\\+)u00[56]")
-_NAMED = re.compile(rb'(?<!\\)"file_id"[ \t\r\n]*:[ \t\r\n]*("(?:[^"\\]|\\.)*")?')
+# Any of its characters may be an escape. A quote inside a string has a back slash before it, and after the
+# one that ends a string comes no letter: what begins here is a name or a value, and the colon tells which.
+_NAMED = re.compile(
+    rb'(?<!\\)"(?:f|\\u0066)(?:i|\\u0069)(?:l|\\u006[cC])(?:e|\\u0065)(?:_|\\u005[fF])(?:i|\\u0069)(?:d|\\u0064)"'
+    rb'[ \t\r\n]*:[ \t\r\n]*("(?:[^"\\]|\\.)*")?'
+)
 _TEXT_ONLY = frozenset({"input", "input_schema", "input_examples"})
 """Members whose values only the model reads, of the blocks and tools that have them."""
 _MOST_READ = 1 << 20
@@ -27,23 +30,22 @@ _DEEPEST = 200
 
 def may_name_files(body: bytes | bytearray) -> bool:
     """False: certainly no file is named in it. The quick look that every body gets."""
-    return body.find(_MEMBER) >= 0 or _is_spelled_otherwise(body)
-
-
-def _is_spelled_otherwise(body: bytes | bytearray) -> bool:
-    """A name might be `file_id` without being written so."""
-    return body.find(_ESCAPE) >= 0 and any(len(found[1]) % 2 for found in _ESCAPED.finditer(body))
+    if body.find(_MEMBER) >= 0:
+        return True
+    # One character is looked for ten times as fast; where there is none, there is no escape.
+    first = body.find(b"\\")
+    return first >= 0 and body.find(_ESCAPE, first) >= 0 and _NAMED.search(body) is not None
 
 
 def named_ids(body: bytes | bytearray) -> frozenset[str]:
     """Every string that stands as a `file_id`, wherever.
 
+    Args:
+        body: Valid JSON, but for text that need not be UTF-8.
+
     Raises:
-        ValueError: One cannot be told: the name may be spelled with escapes in a body
-            over 1 MiB, or a string is none.
+        ValueError: One of these strings is not UTF-8.
     """
-    if _is_spelled_otherwise(body):
-        return used_ids(body)
     return frozenset(json.loads(found[1]) for found in _NAMED.finditer(body) if found[1])
 
 
