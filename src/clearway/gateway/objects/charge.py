@@ -44,9 +44,9 @@ class Charger:
         self._instance_id = instance_id
         self._busy: set[tuple[str, str]] = set()
 
-    def meter(self) -> ResultsMeter:
-        """For one reading of results."""
-        at_us = self._books.clock.now_us()
+    def meter(self, owned: Owned) -> ResultsMeter:
+        """For one reading of the results of a batch, at the prices of its admission."""
+        at_us = owned.created_us
 
         def price(usage: Usage, model: str | None) -> Cost:
             return self._books.price(usage, model, at_us=at_us, billing="billed")

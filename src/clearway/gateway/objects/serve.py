@@ -236,7 +236,7 @@ class Objects:
             if reply.status != _OK:
                 await tell(walk, reply.status, reply.headers, await read_whole(attempt, reply))
                 return
-            meter = self._charger.meter()
+            meter = self._charger.meter(owned)
             walk.sink.start(_OK, returned(reply.headers, walk.exchange.id.encode(), everything=False))
             last = await _pass(walk, attempt, reply, meter)
             # What a client received whole is in the ledger after any kill.
@@ -255,7 +255,7 @@ class Objects:
                 # It has not ended, and its upstream will say so.
                 attempt.end("ok")
                 return
-            meter = self._charger.meter()
+            meter = self._charger.meter(owned)
             await _pass(walk, attempt, reply, meter, is_for_client=False)
             attempt.end("ok")
             await self._charger.charge(owned, key, meter)
