@@ -1,8 +1,8 @@
 """One question to the upstream that holds an object, and its answer.
 
 Owns the attempt: its row, its reservation (of nothing: what a batch may use is held
-apart), the one further try where there was no connection, and what is passed on of
-an answer that was read whole. Nothing here goes to another upstream.
+apart), the one further try where there was no connection, and what is passed on: of
+an answer that was read whole, or of results as they come. Nothing here goes to another upstream.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ from clearway.gateway.route import Target
 from clearway.limits.protocol import Estimate, Limiter
 from clearway.upstreams.protocol import Reply, Request, Upstream
 from clearway.wire.encoding import decode_body
+from clearway.wire.messages.batch import ResultsMeter
 
 log = structlog.get_logger()
 
@@ -131,6 +132,33 @@ async def read_whole(attempt: Attempt, reply: Reply) -> bytes:
         return bytes(decode_body(body, codings, MOST_BYTES) if codings else body)
     except GatewayError as error:
         raise UpstreamProtocolError("the answer cannot be decoded") from error
+
+
+async def pass_on(
+    walk: Walk, attempt: Attempt, reply: Reply, meter: ResultsMeter, *, is_for_client: bool = True
+) -> bytes:
+    """Relay results, metered beside; returns the last piece, which is still to be sent.
+
+    Raises:
+        UpstreamError: They broke off.
+    """
+    sink = walk.sink
+    # Asked for without any; coded all the same they pass, and the hold stays.
+    meter.is_sure = (first(reply.headers, b"content-encoding") or "identity").strip().lower() == "identity"
+    last = b""
+    while not reply.ended:
+        chunk = await reply.read()
+        attempt.response_bytes += len(chunk)
+        if meter.is_sure:
+            meter.feed(chunk)
+        if reply.ended:
+            last = chunk
+        elif chunk and is_for_client:
+            sink.write(chunk)
+            if sink.is_slow and not sink.gone:
+                await sink.drain()
+    meter.close()
+    return last
 
 
 async def tell(walk: Walk, status: int, headers: Headers, body: bytes) -> None:

@@ -124,3 +124,34 @@ class Holds:
         oldest_us = self._clock.now_us() - _LONGEST_US
         for place in [place for place, hold in self._open.items() if hold.since_us < oldest_us]:
             self._open.pop(place).settle(None, None)
+
+
+class Draft:
+    """A batch that is being made, and what is held for it.
+
+    Args:
+        hold: To be kept, given back or given up.
+        shares: What it is for.
+    """
+
+    def __init__(self, hold: Hold, shares: tuple[Share, ...]) -> None:
+        self._hold: Hold | None = hold
+        self.shares = shares
+        self.is_refused = False
+        """Certainly nothing was made."""
+
+    def keep(self, holds: Holds, owned: Owned) -> None:
+        """It was made."""
+        if self._hold is not None:
+            holds.keep(owned, self._hold)
+            self._hold = None
+
+    def end(self) -> None:
+        """It is over. What may have been made without anybody's knowing is for the limiter to judge."""
+        hold, self._hold = self._hold, None
+        if hold is None:
+            return
+        if self.is_refused:
+            hold.release()
+        else:
+            hold.settle(None, None)

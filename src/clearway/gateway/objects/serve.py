@@ -19,11 +19,11 @@ from clearway.core.errors import (
     UpstreamUnreachable,
 )
 from clearway.gateway.admit import Walk
-from clearway.gateway.bookkeeping import Attempt, Books
+from clearway.gateway.bookkeeping import Books
 from clearway.gateway.headers import first, known_of, returned
-from clearway.gateway.objects.ask import Question, asked, carried_on, read_whole, tell
+from clearway.gateway.objects.ask import Question, asked, carried_on, pass_on, read_whole, tell
 from clearway.gateway.objects.charge import Charger
-from clearway.gateway.objects.holds import Hold, Holds
+from clearway.gateway.objects.holds import Draft, Holds
 from clearway.gateway.objects.listing import Lister
 from clearway.gateway.objects.making import Planner
 from clearway.gateway.objects.named import held_by, holder_of_named
@@ -31,11 +31,10 @@ from clearway.gateway.relay import Relay
 from clearway.gateway.route import Router, Target
 from clearway.keys import policy
 from clearway.keys.model import Key
-from clearway.ledger.ownership import Owned, Ownership, Share
+from clearway.ledger.ownership import Owned, Ownership
 from clearway.ledger.protocol import LedgerError
 from clearway.limits.protocol import Limiter
-from clearway.upstreams.protocol import Reply, Upstream
-from clearway.wire.messages.batch import ResultsMeter
+from clearway.upstreams.protocol import Upstream
 from clearway.wire.messages.objects import PATHS, Asked, Kind, asked_of, is_id, made_id, with_results_url
 
 log = structlog.get_logger()
@@ -159,14 +158,14 @@ class Objects:
     async def _batch(self, walk: Walk, key: Key, upstreams: Sequence[Upstream]) -> None:
         plan = await self._planner.plan(walk, key, upstreams)
         hold = self.holds.reserve(key, plan.shares, walk.exchange.admission.admitted_us)
-        draft = _Draft(hold, plan.shares)
+        draft = Draft(hold, plan.shares)
         question = Question("POST", walk.call.target, plan.body, is_decoded=True)
         try:
             await carried_on(self._make(walk, key, plan.upstream, question, draft), walk.sink, _MAKING_S)
         finally:
             draft.end()
 
-    async def _make(self, walk: Walk, key: Key, upstream: Upstream, question: Question, draft: "_Draft | None") -> None:
+    async def _make(self, walk: Walk, key: Key, upstream: Upstream, question: Question, draft: Draft | None) -> None:
         kind: Kind = "file" if draft is None else "batch"
         try:
             async with asked(walk, upstream, question, self._limiter) as (attempt, reply):
@@ -190,7 +189,7 @@ class Objects:
 
     @staticmethod
     def _owned(  # all that is known of it
-        walk: Walk, key: Key, upstream: Upstream, kind: Kind, body: bytes, draft: "_Draft | None"
+        walk: Walk, key: Key, upstream: Upstream, kind: Kind, body: bytes, draft: Draft | None
     ) -> Owned:
         made = made_id(kind, body)
         if made is None:
@@ -238,7 +237,7 @@ class Objects:
                 return
             meter = self._charger.meter(owned)
             walk.sink.start(_OK, returned(reply.headers, walk.exchange.id.encode(), everything=False))
-            last = await _pass(walk, attempt, reply, meter)
+            last = await pass_on(walk, attempt, reply, meter)
             # What a client received whole is in the ledger after any kill.
             await self._charger.charge(owned, key, meter)
             walk.exchange.settle("ok")
@@ -256,7 +255,7 @@ class Objects:
                 attempt.end("ok")
                 return
             meter = self._charger.meter(owned)
-            await _pass(walk, attempt, reply, meter, is_for_client=False)
+            await pass_on(walk, attempt, reply, meter, is_for_client=False)
             attempt.end("ok")
             await self._charger.charge(owned, key, meter)
 
@@ -275,61 +274,3 @@ class Objects:
         if not self._is_direct or host is None or known_of(tuple(name for name, _ in call.headers)).was_forwarded:
             return path
         return f"http://{host}{f'/run/{call.run_id}' if call.run_id else ''}{path}"
-
-
-class _Draft:
-    """A batch that is being made, and what is held for it.
-
-    Args:
-        hold: To be kept, given back or given up.
-        shares: What it is for.
-    """
-
-    def __init__(self, hold: Hold, shares: tuple[Share, ...]) -> None:
-        self._hold: Hold | None = hold
-        self.shares = shares
-        self.is_refused = False
-        """Certainly nothing was made."""
-
-    def keep(self, holds: Holds, owned: Owned) -> None:
-        """It was made."""
-        if self._hold is not None:
-            holds.keep(owned, self._hold)
-            self._hold = None
-
-    def end(self) -> None:
-        """It is over. What may have been made without anybody's knowing is for the limiter to judge."""
-        hold, self._hold = self._hold, None
-        if hold is None:
-            return
-        if self.is_refused:
-            hold.release()
-        else:
-            hold.settle(None, None)
-
-
-async def _pass(
-    walk: Walk, attempt: Attempt, reply: Reply, meter: ResultsMeter, *, is_for_client: bool = True
-) -> bytes:
-    """Relay results, metered beside; returns the last piece, which is still to be sent.
-
-    Raises:
-        UpstreamError: They broke off.
-    """
-    sink = walk.sink
-    # Asked for without any; coded all the same they pass, and the hold stays.
-    meter.is_sure = (first(reply.headers, b"content-encoding") or "identity").strip().lower() == "identity"
-    last = b""
-    while not reply.ended:
-        chunk = await reply.read()
-        attempt.response_bytes += len(chunk)
-        if meter.is_sure:
-            meter.feed(chunk)
-        if reply.ended:
-            last = chunk
-        elif chunk and is_for_client:
-            sink.write(chunk)
-            if sink.is_slow and not sink.gone:
-                await sink.drain()
-    meter.close()
-    return last
