@@ -15,8 +15,15 @@ PLACES = [
     ),
     pytest.param("GET", b"/v1/models", Place("/v1/models", None, endpoint="models"), id="models"),
     pytest.param("GET", b"/v1/models/claude-x", Place("/v1/models/claude-x", None, endpoint="models"), id="model"),
-    pytest.param("GET", b"/v1/files", Place("/v1/files", None, endpoint="relay"), id="unknown-v1"),
-    pytest.param("POST", b"/v1/messages/batches", Place("/v1/messages/batches", None, endpoint="relay"), id="batches"),
+    pytest.param("GET", b"/v1/skills", Place("/v1/skills", None, endpoint="relay"), id="unknown-v1"),
+    pytest.param("GET", b"/v1/files", Place("/v1/files", None, endpoint="files"), id="files"),
+    pytest.param("GET", b"/v1/files/x/content", Place("/v1/files/x/content", None, endpoint="files"), id="content"),
+    pytest.param("PUT", b"/v1/files", Place("/v1/files", None, endpoint="relay"), id="no-route-of-files"),
+    pytest.param("GET", b"/v1/files/x/y", Place("/v1/files/x/y", None, endpoint="relay"), id="beyond-files"),
+    pytest.param("GET", b"/v1/filesystem", Place("/v1/filesystem", None, endpoint="relay"), id="like-files"),
+    pytest.param(
+        "POST", b"/v1/messages/batches", Place("/v1/messages/batches", None, endpoint="batches"), id="batches"
+    ),
     pytest.param("GET", b"/api/oauth/usage", Place("/api/oauth/usage", None, endpoint="relay"), id="api"),
     pytest.param("HEAD", b"/", Place("/", None, local="probe"), id="probe"),
     pytest.param("HEAD", b"/api/hello", Place("/api/hello", None, local="probe"), id="hello"),

@@ -68,7 +68,10 @@ def _what(row: ExchangeRow) -> str:
     if row.endpoint in ("messages", "count_tokens"):
         model = short_model(row.response_model or row.request_model)
         return f"count {model}" if row.endpoint == "count_tokens" else model
-    return row.path if row.endpoint == "relay" else row.endpoint
+    if row.endpoint == "batches" and row.response_model:
+        # What a batch used, booked when its results were read.
+        return f"batch {short_model(row.response_model)}"
+    return row.path if row.endpoint in {"relay", "files", "batches"} else row.endpoint
 
 
 def prompt_tokens(row: ExchangeRow | AttemptRow) -> int | None:

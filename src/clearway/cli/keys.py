@@ -37,14 +37,15 @@ Model = Annotated[
 Endpoint = Annotated[
     list[str] | None,
     typer.Option(
-        "--endpoint", help="messages, count_tokens, models, relay or metrics; repeatable. All but metrics without it."
+        "--endpoint",
+        help="messages, count_tokens, models, files, batches, relay, metrics; repeatable. All but metrics without it.",
     ),
 ]
 Upstream = Annotated[
     list[str] | None, typer.Option("--upstream", help="Upstream it may use, repeatable. All without it.")
 ]
 Tag = Annotated[list[str] | None, typer.Option("--tag", help="A word of yours, repeatable.")]
-_ENDPOINTS = ("messages", "count_tokens", "models", "relay", "metrics")
+_ENDPOINTS = ("messages", "count_tokens", "models", "files", "batches", "relay", "metrics")
 
 
 def register(app: typer.Typer) -> None:

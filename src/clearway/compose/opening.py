@@ -18,6 +18,7 @@ from clearway.config.model import Config
 from clearway.config.problems import ConfigError, Problem
 from clearway.core.clock import Clock, SystemClock
 from clearway.core.ids import IdMaker
+from clearway.gateway.objects.holds import Holds
 from clearway.gateway.pipeline import Lasting
 from clearway.gateway.running import Running as RunningExchanges
 from clearway.gateway.wrong_keys import WrongKeys
@@ -28,6 +29,7 @@ from clearway.ledger.installation import installation_secret
 from clearway.ledger.instances import Instance
 from clearway.ledger.keyring import KeyCache
 from clearway.ledger.lock import DataDirLock, OwnerInfo
+from clearway.ledger.objects import OwnerTable
 from clearway.ledger.protocol import WindowState
 from clearway.ledger.store import Store
 from clearway.ledger.told import Told
@@ -137,11 +139,14 @@ async def gateway(
             alerts=alerts,
             windows=kept.windows,
             credentials=fleet.credentials,
+            owners=OwnerTable(store.database),
+            holds=Holds(keeper, clock),
             counts=UpstreamTally(),
             environ=environ,
             clock=clock,
         )
         walks = await asyncio.to_thread(making.prepare, config)
+        making.holds.resume(await asyncio.to_thread(making.owners.uncharged))
         back = Back(
             now=InForce(config=config, upstreams=upstreams, walk=walks(upstreams)),
             behind=Behind(fleet=fleet, health=lasting.health, wrong_keys=lasting.wrong_keys, prepare=making.prepare),

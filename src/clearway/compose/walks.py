@@ -14,11 +14,15 @@ from clearway.config.model import Config
 from clearway.config.problems import ConfigError, Problem
 from clearway.core.budget import parse_budget
 from clearway.core.clock import Clock
+from clearway.core.exchange import Endpoint
 from clearway.core.secret import Secret
 from clearway.core.usage import Billing, Cost, Usage
 from clearway.gateway.bookkeeping import Books, Feed, Pricing
+from clearway.gateway.objects.holds import Holds
+from clearway.gateway.objects.serve import Objects
 from clearway.gateway.pipeline import Gateway, Lasting, Settings
 from clearway.gateway.route import Router
+from clearway.ledger.objects import OwnerTable
 from clearway.ledger.writer import Writer
 from clearway.limits.keeper import Ceilings, Keeper
 from clearway.limits.keeper import Settings as LimitSettings
@@ -50,6 +54,8 @@ class Making(msgspec.Struct, frozen=True, kw_only=True):
     windows: Windows
     credentials: Callable[[Sequence[Managed]], Mapping[str, Secret]]
     """What the upstreams spend, by their names."""
+    owners: OwnerTable
+    holds: Holds
     counts: Tally
     """What each upstream has done."""
     environ: Mapping[str, str]
@@ -82,10 +88,30 @@ class Making(msgspec.Struct, frozen=True, kw_only=True):
                 price=_pricing(prices),
                 windows=self.windows,
                 tally=self.counts,
+                owners=self.owners,
             )
-            return Gateway(settings, self.lasting, router=Router(upstreams, config.models.aliases), books=books)
+            router = Router(upstreams, config.models.aliases, _holders(config))
+            objects = Objects(
+                router=router,
+                owners=self.owners,
+                limiter=self.keeper,
+                holds=self.holds,
+                books=books,
+                instance_id=self.instance_id,
+                max_body=config.server.max_body,
+                is_direct=not settings.key_required,
+            )
+            return Gateway(settings, self.lasting, router=router, books=books, objects=objects)
 
         return walk
+
+
+def _holders(config: Config) -> dict[Endpoint, list[str]]:
+    """Which upstreams may hold files and batches of keys."""
+    return {
+        "files": [upstream.name for upstream in config.upstreams if upstream.files],
+        "batches": [upstream.name for upstream in config.upstreams if upstream.batches],
+    }
 
 
 def key_required(config: Config) -> bool:

@@ -25,6 +25,8 @@ _ONLY_FOR = {
     "auth": {"anthropic"},
     "withhold_betas": {"anthropic"},
     "allow_hosts": {"passthrough"},
+    "files": {"anthropic"},
+    "batches": {"anthropic"},
     "recordings": {"replay"},
     "delays": {"replay"},
     "pace_ms": {"sim"},

@@ -125,6 +125,10 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Hosts that a client's own login may go to (kind `passthrough`)."""
     models: tuple[str, ...] = ("*",)
     """Patterns of the models it serves."""
+    files: bool = False
+    """Keys may upload files there and use them; each sees its own only (kind `anthropic`). Default false."""
+    batches: bool = False
+    """Keys may make message batches there; each sees its own only (kind `anthropic`). Default false."""
     withhold_betas: tuple[str, ...] = ()
     """Values of `anthropic-beta` that are not sent on (kind `anthropic`)."""
     ca: str | None = None

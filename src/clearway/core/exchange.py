@@ -21,8 +21,10 @@ failed, broke off or answered 5xx, 429 or 529. `denied`: refused by us after the
 key was known. `interrupted`: this process ended first.
 """
 
-Endpoint = Literal["messages", "count_tokens", "models", "relay"]
-"""What was asked for; `relay` is any other path, passed through as it is."""
+Endpoint = Literal["messages", "count_tokens", "models", "files", "batches", "relay"]
+"""What was asked for; `relay` is any other path, passed through as it is. `files` and
+`batches` are the routes of `wire/messages/objects.py`.
+"""
 
 Wire = Literal["messages", "chat", "responses"]
 """The wire format that the client speaks."""

@@ -3,12 +3,13 @@
 import msgspec
 
 from clearway.core.errors import LedgerUnavailable
-from clearway.core.exchange import Admission
+from clearway.core.exchange import Admission, Endpoint
 from clearway.gateway.authenticate import Caller
 from clearway.gateway.bookkeeping import Books, Exchange
 from clearway.gateway.call import Call, Sink
 from clearway.gateway.decode import Asked
 from clearway.gateway.labels import Labels, model, path
+from clearway.gateway.route import OBJECT_ENDPOINTS
 
 
 class Walk(msgspec.Struct, frozen=True):
@@ -49,7 +50,7 @@ def admit(  # noqa: PLR0913, PLR0917  # what is known at this moment
             instance_id=instance_id,
             admitted_us=books.clock.now_us(),
             wire=call.wire,
-            endpoint=call.endpoint,
+            endpoint=_told(call.endpoint, caller),
             method=call.method,
             path=path(call.path),
             key_id=caller.key.id if caller.key else None,
@@ -68,3 +69,8 @@ def admit(  # noqa: PLR0913, PLR0917  # what is known at this moment
             trace_parent=seen.trace_parent,
         ),
     )
+
+
+def _told(endpoint: Endpoint, caller: Caller) -> Endpoint:
+    """What a client pays for itself is relayed unread, files and batches included."""
+    return "relay" if endpoint in OBJECT_ENDPOINTS and caller.credential != "none" else endpoint

@@ -13,6 +13,7 @@ from clearway.core.exchange import Admission, AttemptEnd, AttemptStart, Measure,
 from clearway.core.usage import Billing, Cost, Usage
 from clearway.gateway import labels
 from clearway.gateway.route import Target
+from clearway.ledger.ownership import Ownership
 from clearway.ledger.protocol import Journal
 from clearway.limits.protocol import Reservation
 from clearway.observe.protocol import WindowWatch
@@ -67,6 +68,8 @@ class Books(msgspec.Struct, frozen=True):
     windows: WindowWatch | None = None
     """Hears what answers say of windows."""
     tally: Tally = msgspec.field(default_factory=Tally)
+    owners: Ownership | None = None
+    """Of files that are made while an answer runs; None: nobody is asked."""
 
 
 class Attempt:

@@ -24,7 +24,8 @@ from clearway.gateway.decode import Asked, decode
 from clearway.gateway.headers import known_of
 from clearway.gateway.labels import Labels
 from clearway.gateway.models import ModelList
-from clearway.gateway.route import Router
+from clearway.gateway.objects.serve import Objects
+from clearway.gateway.route import OBJECT_ENDPOINTS, Router, Target
 from clearway.gateway.running import Running
 from clearway.gateway.send import Sender
 from clearway.gateway.visit import Visit, refuse, settle, was_stopped
@@ -34,6 +35,7 @@ from clearway.limits.protocol import Limiter
 from clearway.upstreams.health import Health
 from clearway.upstreams.protocol import Upstream
 from clearway.wire.body import Peek
+from clearway.wire.messages.file_ids import may_name_files
 
 log = structlog.get_logger()
 
@@ -69,7 +71,7 @@ class Gateway:
     walked to its end by the one that it came to. All state of a request is in its `Visit`.
     """
 
-    def __init__(self, settings: Settings, lasting: Lasting, *, router: Router, books: Books) -> None:
+    def __init__(self, settings: Settings, lasting: Lasting, *, router: Router, books: Books, objects: Objects) -> None:
         self._settings = settings
         self._router = router
         self._books = books
@@ -82,6 +84,7 @@ class Gateway:
         self._cooling = Cooling(lasting.health, books.clock)
         self._sender = Sender(lasting.limiter, settings.heartbeat_s, self._cooling, settings.retries)
         self._models = ModelList(router, books.clock)
+        self._objects = objects
         self._walking = 0
         self._idle: asyncio.Future[None] | None = None
 
@@ -173,7 +176,13 @@ class Gateway:
         return admit(self._books, visit.exchange_id, instance_id, visit.call, Labels(noted), caller, asked)
 
     async def _walk(self, walk: Walk, upstreams: Sequence[Upstream]) -> None:
-        targets = self._router.candidates(walk.caller, upstreams, walk.asked.peek.model)
+        if walk.call.endpoint in OBJECT_ENDPOINTS and upstreams[0].pays == "gateway":
+            await self._objects.serve(walk, upstreams)
+            return
+        targets: Sequence[Target] = self._router.candidates(walk.caller, upstreams, walk.asked.peek.model)
+        # Only where the gateway pays can a body name what is somebody else's.
+        if targets[0].upstream.pays == "gateway" and walk.caller.key and may_name_files(walk.asked.plain):
+            targets = await self._objects.holding(walk.caller.key, walk.asked.plain, targets)
         if walk.call.endpoint == "models" and self._models.answers(walk.call, targets):
             await self._models.serve(walk, targets)
         else:

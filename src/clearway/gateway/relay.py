@@ -17,6 +17,7 @@ from clearway.core.fields import Fields, Headers
 from clearway.gateway.bookkeeping import Attempt, Exchange
 from clearway.gateway.call import Sink
 from clearway.gateway.headers import by_name, request_id, returned
+from clearway.gateway.objects.made import own_made
 from clearway.upstreams.protocol import Pour, Reply
 from clearway.wire.encoding import Inflater
 from clearway.wire.messages.watch import BODY_LIMIT, PING, BodyWatch, NoWatch, StreamWatch, Watch
@@ -205,6 +206,8 @@ class Relay:
 
     async def _settle(self) -> None:
         self._exchange.settle(self._outcome())
+        if self._attempt.watch.files:
+            await own_made(self._exchange, self._attempt)
         # What a client received whole is in the ledger after any kill.
         if not await self._exchange.committed():
             # Running answers finish all the same; new exchanges are refused meanwhile.

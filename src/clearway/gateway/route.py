@@ -1,6 +1,6 @@
 """Which upstreams may answer, in order. The credential decides, and nothing crosses."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 import msgspec
@@ -14,6 +14,8 @@ from clearway.upstreams.protocol import Pays, Upstream
 OWN_ENDPOINTS: frozenset[Endpoint] = frozenset({"messages", "count_tokens", "models"})
 """What passes with the gateway's own credential: each is metered or free. Other
 paths reach the whole workspace behind that credential (default deny)."""
+OBJECT_ENDPOINTS: frozenset[Endpoint] = frozenset({"files", "batches"})
+"""What passes with it where an upstream is set to it, to each key what is its own (`gateway/objects`)."""
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -24,11 +26,23 @@ class Target(msgspec.Struct, frozen=True):
 
 
 class Router:
-    """Knows the configured upstreams and aliases."""
+    """Knows the configured upstreams and aliases.
 
-    def __init__(self, upstreams: Sequence[Upstream], aliases: Mapping[str, str]) -> None:
+    Args:
+        upstreams: In configured order.
+        aliases: Second names of models.
+        holders: The upstreams, by name, that may hold files and batches of keys.
+    """
+
+    def __init__(
+        self,
+        upstreams: Sequence[Upstream],
+        aliases: Mapping[str, str],
+        holders: Mapping[Endpoint, Collection[str]] | None = None,
+    ) -> None:
         self.upstreams = tuple(upstreams)
         self.aliases = dict(aliases)
+        self._holders = dict(holders or {})
         # Who may use what depends on two things only, and is found out once.
         self._suiting: dict[tuple[bool, bool], list[Upstream]] = {}
 
@@ -55,9 +69,14 @@ class Router:
             raise self._nobody(caller)
         if endpoint in OWN_ENDPOINTS:
             return suiting
+        if endpoint in OBJECT_ENDPOINTS and caller.credential == "none":
+            return self._holding(suiting, endpoint)
         open_ones = [upstream for upstream in suiting if upstream.pays == "client"]
         if not open_ones:
-            hint = "with the gateway's own credential only /v1/messages, /v1/messages/count_tokens and /v1/models pass"
+            hint = (
+                "with the gateway's own credential only /v1/messages, /v1/messages/count_tokens, /v1/models and, "
+                "where they are switched on, /v1/files and /v1/messages/batches pass"
+            )
             raise NotFound("this path is not served here", hint=hint)
         return open_ones
 
@@ -79,13 +98,25 @@ class Router:
             return model
         return self.aliases.get(model, model)
 
+    def _holding(self, suiting: list[Upstream], endpoint: Endpoint) -> list[Upstream]:
+        names = self._holders.get(endpoint, ())
+        holding = [upstream for upstream in suiting if upstream.pays == "gateway" and upstream.name in names]
+        if not holding:
+            hint = (
+                f"the owner of the gateway switches them on with `{endpoint} = true` at an upstream of kind anthropic"
+            )
+            raise NotFound(f"{endpoint} of keys are not switched on here", hint=hint)
+        return holding
+
     @staticmethod
     def _judge(caller: Caller, endpoint: Endpoint) -> None:
         if caller.key is not None and (caller.key.endpoints or caller.key.models):
+            # What a client pays for itself is relayed unread, whatever it is.
+            is_relayed = endpoint == "relay" or (endpoint in OBJECT_ENDPOINTS and caller.credential != "none")
             verdict = policy.may(caller.key, endpoint=endpoint)
-            if isinstance(verdict, policy.Deny):
+            if isinstance(verdict, policy.Deny) and not (is_relayed and "relay" in caller.key.endpoints):
                 raise NotAllowed(verdict.reason, hint=verdict.hint)
-            if endpoint == "relay" and caller.key.models:
+            if is_relayed and caller.key.models:
                 hint = "it may use /v1/messages, /v1/messages/count_tokens and /v1/models"
                 raise NotAllowed("this key is limited to models, which cannot be told on other paths", hint=hint)
 

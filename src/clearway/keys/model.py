@@ -19,7 +19,8 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     models: tuple[str, ...] = ()
     """Patterns (`fnmatch`, on the model asked for and the model sent); empty: all."""
     endpoints: tuple[str, ...] = ()
-    """`messages`, `count_tokens`, `models`, `relay`; empty: all of these. `metrics`, where it is named: `/metrics`."""
+    """`messages`, `count_tokens`, `models`, `files`, `batches`, `relay`; empty: all of these.
+    `metrics`, where it is named: `/metrics`."""
     upstreams: tuple[str, ...] = ()
     """Names of upstreams; empty: all."""
     tags: tuple[str, ...] = ()

@@ -55,7 +55,8 @@ def may(
 
     Args:
         key: The key, already found to be in force.
-        endpoint: `messages`, `count_tokens`, `models` or `relay`; a key for `metrics` alone allows none of them.
+        endpoint: `messages`, `count_tokens`, `models`, `files`, `batches` or `relay`; a key for `metrics`
+            alone allows none of them.
         models: Every name that the request's model has: as asked for, as sent.
             One of them must match: only the owner makes aliases, so a key that
             names either the alias or its target was meant to be able to use it.

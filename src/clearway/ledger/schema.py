@@ -17,6 +17,7 @@ How each table grows:
 - `sessions`: one row per sign-in; those over for 30 days go with the next one.
 - `sign_in_links`: one row per link that is not used yet; those that are void go with the next one.
 - `admin_password`: one row at most.
+- `objects`: one row per file and batch that a key made and has not deleted, about 300 bytes.
 
 No foreign key leads from exchanges and attempts to other tables: a record that
 points nowhere must never make a whole batch fail. A change here needs a revision
@@ -33,6 +34,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    and_,
     false,
     text,
 )
@@ -255,6 +257,26 @@ admin_password = Table(
     Column("id", BigInteger, primary_key=True, autoincrement=False),
     Column("encoded", Text, nullable=False),
     Column("changed_us", BigInteger, nullable=False),
+)
+
+objects = Table(
+    "objects",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("upstream", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("key_id", ID, nullable=False),
+    Column("exchange_id", ID, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    # JSON list of `ledger.ownership.Share`: read whole, never searched.
+    Column("held", Text),
+    Column("charged_us", BigInteger),
+)
+Index("objects_of_key", objects.c.key_id, objects.c.kind, objects.c.exchange_id, objects.c.id)
+Index(
+    "objects_uncharged",
+    objects.c.exchange_id,
+    info={_ONLY: and_(objects.c.kind == "batch", objects.c.charged_us.is_(None))},
 )
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from clearway.core.errors import BadRequest, NotFound
 from clearway.core.exchange import Endpoint
+from clearway.wire.messages.objects import Kind, asked_of
 
 Local = Literal["health", "ready", "probe", "home", "metrics"]
 """What is answered here, without an exchange."""
@@ -46,6 +47,7 @@ _ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     ("GET", "/v1/models"): "models",
 }
 _KNOWN = frozenset(path for _, path in (*_LOCAL, *_ENDPOINTS))
+_OBJECTS: dict[Kind, Endpoint] = {"file": "files", "batch": "batches"}
 _MODEL = re.compile(r"/v1/models/[^/]+")
 _RELAYED = ("/v1/", "/api/")
 # These are formats of our own to come, never relayed: they are not Anthropic's.
@@ -84,6 +86,8 @@ def place(method: str, raw_path: bytes) -> Place:
     endpoint = _ENDPOINTS.get((method, path))
     if endpoint is None and method == "GET" and _MODEL.fullmatch(path):
         endpoint = "models"
+    if endpoint is None and (asked := asked_of(method, path)):
+        endpoint = _OBJECTS[asked.kind]
     if endpoint is None and path.startswith(_RELAYED) and not path.endswith("/") and not _is_ours(path):
         endpoint = "relay"
     if endpoint is None:

@@ -8,11 +8,13 @@ Growth: a stream holds one unfinished event; a plain body is kept until its end,
 up to a limit, past which it is relayed unread.
 """
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
 
 from clearway.core.usage import Usage
+from clearway.wire.messages import made_files
 from clearway.wire.messages.usage import merge, read_usage, usage_of
 from clearway.wire.sse import Event, Scanner
 
@@ -24,7 +26,8 @@ PING = b'event: ping\ndata: {"type": "ping"}\n\n'
 
 _DELTA = b"content_block_delta"
 _SEAM = len(_DELTA) - 1
-_NEEDLES = (b"message_", b"error")
+_NEEDLES = (b"message_", b"error", made_files.NEEDLE)
+_MOST_FILES = 1000
 # What a text delta's event weighs around its text.
 _DELTA_FRAME = 120
 _CHARACTERS_PER_TOKEN = 3.5
@@ -78,6 +81,11 @@ class Watch(Protocol):
     whole: bool
     """The answer is known to be complete (`message_stop`, or a body that was read)."""
 
+    @property
+    def files(self) -> Sequence[str]:
+        """Ids of files that were made while it ran."""
+        ...
+
     def feed(self, chunk: bytes) -> None:
         """The next bytes."""
         ...
@@ -115,6 +123,7 @@ class StreamWatch:
         self.stop_reason: str | None = None
         self.error_type: str | None = None
         self.whole = False
+        self.files: list[str] = []
         self.has_output = False
         self._scanner = Scanner(_NEEDLES)
         self._usage: dict[str, object] | None = None
@@ -183,6 +192,8 @@ class StreamWatch:
                     self.stop_reason = seen.delta.stop_reason
             case "message_stop":
                 self.whole = True
+            case "content_block_start" if len(self.files) < _MOST_FILES:
+                self.files += made_files.files_of_event(event.data)
             case "error":
                 self.error_type = (seen.error.type if seen.error else None) or "unknown"
             case _:
@@ -218,6 +229,7 @@ class BodyWatch:
         self.stop_reason: str | None = None
         self.error_type: str | None = None
         self.whole = False
+        self.files: list[str] = []
         self._parts: list[bytes] = []
         self._size = 0
         self._usage: Usage | None = None
@@ -248,6 +260,8 @@ class BodyWatch:
             return
         self.response_model, self.response_id, self.stop_reason = seen.model, seen.id, seen.stop_reason
         self.whole = True
+        if body.find(made_files.NEEDLE) >= 0:
+            self.files = made_files.files_of_body(body)
         if seen.error:
             self.error_type = seen.error.type or "unknown"
 
@@ -264,6 +278,7 @@ class NoWatch:
     stop_reason: str | None = None
     error_type: str | None = None
     whole = False
+    files = ()
     has_output = False
     has_usage = False
     at_boundary = False

@@ -1,4 +1,4 @@
-"""Limits and budgets of keys; windows and alerts; the audit log, sessions and the password of the admin API.
+"""Limits and budgets of keys; windows, alerts, owners of files and batches; what the admin API keeps.
 
 Written out in full: it must stay as it is when `ledger/schema.py` moves on.
 """
@@ -18,6 +18,7 @@ def upgrade() -> None:
     _make_windows()
     _make_alerts()
     _make_administration()
+    _make_objects()
 
 
 def _limit_keys() -> None:
@@ -56,6 +57,23 @@ def _make_alerts() -> None:
         sa.Column("permille", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("told_us", sa.BigInteger, nullable=False),
     )
+
+
+def _make_objects() -> None:
+    op.create_table(
+        "objects",
+        sa.Column("id", _id(), primary_key=True),
+        sa.Column("upstream", sa.Text, primary_key=True),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("key_id", _id(), nullable=False),
+        sa.Column("exchange_id", _id(), nullable=False),
+        sa.Column("created_us", sa.BigInteger, nullable=False),
+        sa.Column("held", sa.Text),
+        sa.Column("charged_us", sa.BigInteger),
+    )
+    op.create_index("objects_of_key", "objects", ["key_id", "kind", "exchange_id", "id"])
+    only = sa.text("kind = 'batch' AND charged_us IS NULL")
+    op.create_index("objects_uncharged", "objects", ["exchange_id"], sqlite_where=only, postgresql_where=only)
 
 
 def _id() -> sa.types.TypeEngine[str]:

@@ -1,0 +1,165 @@
+"""What is reserved for batches that run, for hours, until their results tell the truth.
+
+The reservations are held in this process and can be made again at its next start from
+what the ledger keeps of each batch (`ledger.ownership.Share`). The period is that
+of the batch's admission, for the hold and for the truth.
+Growth: one entry for each batch whose results nobody has read, 30 days at most.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+
+import structlog
+
+from clearway.core.clock import Clock
+from clearway.core.errors import LimitExceeded
+from clearway.core.usage import Cost, Usage
+from clearway.keys.model import Key
+from clearway.ledger.ownership import Owned, Share
+from clearway.limits.protocol import Estimate, Limiter, Reservation
+
+log = structlog.get_logger()
+
+_LONGEST_US = 30 * 86_400 * 1_000_000
+"""Results can be had for 29 days (platform.claude.com, "Batch processing", read 2026-08-22)."""
+
+
+class Hold:
+    """The reservations of one batch, which end together.
+
+    Args:
+        reservations: One for each model.
+        since_us: When the batch was admitted.
+    """
+
+    def __init__(self, reservations: Sequence[Reservation], since_us: int) -> None:
+        self._reservations = list(reservations)
+        self.since_us = since_us
+
+    def settle(self, usage: Usage | None, cost: Cost | None) -> None:
+        """Book what all of it used; None: it was never told."""
+        reservations, self._reservations = self._reservations, []
+        if usage is None:
+            for reservation in reservations:
+                reservation.settle(None, None)
+            return
+        # Limits count tokens and money, not models: the first bears all.
+        for reservation in reservations[:1]:
+            reservation.settle(usage, cost)
+        for reservation in reservations[1:]:
+            reservation.release()
+
+    def release(self) -> None:
+        """Give everything back: certainly nothing was used."""
+        reservations, self._reservations = self._reservations, []
+        for reservation in reservations:
+            reservation.release()
+
+
+class Holds:
+    """Holds by batch. Used from the event loop only.
+
+    Args:
+        limiter: Grants the reservations.
+        clock: To let go of what can never be told any more.
+    """
+
+    def __init__(self, limiter: Limiter, clock: Clock) -> None:
+        self._limiter = limiter
+        self._clock = clock
+        self._open: dict[tuple[str, str], Hold] = {}
+
+    def __len__(self) -> int:
+        """Batches that are held for."""
+        return len(self._open)
+
+    def reserve(self, key: Key | None, shares: Iterable[Share], admitted_us: int) -> Hold:
+        """Hold for all of `shares`, or for none.
+
+        Raises:
+            LimitExceeded: A limit or budget refuses.
+        """
+        held: list[Reservation] = []
+        try:
+            held.extend(
+                self._limiter.reserve(key, partial(_estimate, share), admitted_us=admitted_us) for share in shares
+            )
+        except BaseException:
+            Hold(held, admitted_us).release()
+            raise
+        return Hold(held, admitted_us)
+
+    def keep(self, owned: Owned, hold: Hold) -> None:
+        """The batch runs: the hold stays until `settle`."""
+        self._let_go()
+        self._open[owned.upstream, owned.id] = hold
+
+    def settle(self, owned: Owned, usage: Usage | None, cost: Cost | None) -> None:
+        """The truth is known. None: certainly nothing was used."""
+        hold = self._open.pop((owned.upstream, owned.id), None)
+        if hold is None:
+            return
+        if usage is None:
+            hold.release()
+        else:
+            hold.settle(usage, cost)
+
+    def resume(self, batches: Iterable[tuple[Owned, Key]]) -> None:
+        """Hold again for what was running when the process before this one ended."""
+        oldest_us = self._clock.now_us() - _LONGEST_US
+        for owned, key in batches:
+            if owned.created_us < oldest_us or (owned.upstream, owned.id) in self._open:
+                continue
+            try:
+                hold = self.reserve(key, owned.held, owned.created_us)
+            except LimitExceeded as error:
+                # It was admitted and runs; what it used is booked all the same.
+                log.warning("batch_not_held", batch=owned.id, key=key.name, reason=error.code)
+            else:
+                self._open[owned.upstream, owned.id] = hold
+
+    def _let_go(self) -> None:
+        """What is over for ever without having been told was used all the same: the limiter decides."""
+        oldest_us = self._clock.now_us() - _LONGEST_US
+        for place in [place for place, hold in self._open.items() if hold.since_us < oldest_us]:
+            self._open.pop(place).settle(None, None)
+
+
+def _estimate(share: Share) -> Estimate:
+    return Estimate(
+        model=share.model,
+        input_tokens=share.input_tokens,
+        output_tokens=share.output_tokens,
+        most_output=share.output_tokens,
+    )
+
+
+class Draft:
+    """A batch that is being made, and what is held for it.
+
+    Args:
+        hold: To be kept, given back or given up.
+        shares: What it is for.
+    """
+
+    def __init__(self, hold: Hold, shares: tuple[Share, ...]) -> None:
+        self._hold: Hold | None = hold
+        self.shares = shares
+        self.is_refused = False
+        """Certainly nothing was made."""
+
+    def keep(self, holds: Holds, owned: Owned) -> None:
+        """It was made."""
+        if self._hold is not None:
+            holds.keep(owned, self._hold)
+            self._hold = None
+
+    def end(self) -> None:
+        """It is over. What may have been made without anybody's knowing is for the limiter to judge."""
+        hold, self._hold = self._hold, None
+        if hold is None:
+            return
+        if self.is_refused:
+            hold.release()
+        else:
+            hold.settle(None, None)
