@@ -82,7 +82,7 @@ def test_serving_needs_what_it_serves_with(loud_gateway: GatewayProcess) -> None
     found = _imported(loud_gateway.log)
 
     assert set() == SERVING - found
-    _check(found, 740, NEVER | NOT_SERVING)
+    _check(found, 850, NEVER | NOT_SERVING)
 
 
 def test_the_rest_is_imported_when_it_is_asked_for(loud_gateway: GatewayProcess) -> None:
