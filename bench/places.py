@@ -157,10 +157,7 @@ def clearway(home: Path, fake: Fake, *, pinned: bool = True) -> Iterator[Place]:
         yield Place("clearway", port, gateway.pid, free, fake, home, ready_s, limited)
 
 
-LIMITS = (
-    *("--budget", "100000usd/day", "--budget", "1000000usd/month", "--budget", "900000Mtokens/month"),
-    *("--rpm", "900000000", "--input-tpm", "900000000", "--output-tpm", "900000000", "--parallel", "100000"),
-)
+LIMITS = (*("--budget", "100000usd/day", "--rpm", "900000000", "--input-tpm", "900000000", "--parallel", "100000"),)
 PLACES = {"nginx": nginx, "clearway": clearway}
 
 

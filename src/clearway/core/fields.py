@@ -52,6 +52,10 @@ class Fields(msgspec.Struct, frozen=True, gc=False):
         # A value can be a secret.
         return f"Fields({', '.join(name.decode('latin-1') for name in self.names)})"
 
+    def joined(self, others: "Fields") -> "Fields":
+        """These, and then the others."""
+        return Fields(self.names + others.names, self.values + others.values)
+
     def first(self, name: bytes) -> bytes | None:
         """The first value of a field."""
         names = self.names

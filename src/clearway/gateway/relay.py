@@ -53,7 +53,7 @@ class Relay:
         sink: Sink,
         *,
         heartbeat_s: float,
-        told: Headers = (),
+        told: Fields | None = None,
         watch: Watch | None = None,
     ) -> None:
         self._exchange = exchange
@@ -93,7 +93,7 @@ class Relay:
             raise self._refused(reply.status)
         self._set_watch(fields)
         headers = returned(reply.headers, self._exchange.id.encode(), everything=pays == "client")
-        self._head = (reply.status, Fields.of((*headers, *self._told)) if self._told else headers)
+        self._head = (reply.status, headers.joined(self._told) if self._told else headers)
         if not getattr(reply, "is_whole", False):
             self._begin()
         # Not inside a compressed stream, and not where the length was told.

@@ -13,7 +13,7 @@ from functools import partial
 
 from clearway.config.model import Retries
 from clearway.core.errors import BadRequest, GatewayError, UpstreamUnreachable
-from clearway.core.fields import Headers
+from clearway.core.fields import Fields
 from clearway.core.usage import Billing
 from clearway.gateway.admit import Walk
 from clearway.gateway.authenticate import Caller
@@ -163,9 +163,9 @@ class Sender:
             walk.caller.key, partial(estimate_of, walk, target, billing), admitted_us=admitted_us
         )
 
-    def _told(self, walk: Walk, target: Target) -> Headers:
+    def _told(self, walk: Walk, target: Target) -> Fields | None:
         """What the answer tells of our limits. On passthrough it is the upstream that tells of its own."""
-        return () if target.upstream.pays == "client" else self._limiter.told(walk.caller.key)
+        return None if target.upstream.pays == "client" else self._limiter.told(walk.caller.key)
 
     def _may_dial_again(self, attempt: Attempt, course: Course) -> bool:
         """Nothing was sent. A lone upstream is tried once more, at once, unless it was

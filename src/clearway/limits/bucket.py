@@ -38,6 +38,14 @@ class Bucket:
         """Whether `amount` is there. What is more than a minute's worth needs a full bucket."""
         return self.level(now) >= amount or (amount > self.per_minute and self._level >= self.per_minute)
 
+    def try_take(self, amount: float, now: float) -> bool:
+        """Use it where `may_take` says so."""
+        level = self.level(now)
+        if level < amount and (amount <= self.per_minute or level < self.per_minute):
+            return False
+        self._level = level - amount
+        return True
+
     def take(self, amount: float, now: float) -> None:
         """Use it, whether it is there or not; a negative amount gives back."""
         level = self.level(now) - amount
@@ -48,9 +56,10 @@ class Bucket:
         lacks = min(amount, self.per_minute) - self.level(now)
         return max(1, ceil(lacks / self._per_second))
 
-    def full_in_s(self, now: float) -> float:
-        """Seconds until it is full again."""
-        return (self.per_minute - self.level(now)) / self._per_second
+    def told(self, now: float) -> tuple[int, float]:
+        """What remains, whole and not below 0, and the seconds until it is full again."""
+        level = self.level(now)
+        return max(0, int(level)), (self.per_minute - level) / self._per_second
 
     def resize(self, per_minute: int, now: float) -> None:
         """Another limit from now on; what was used stays used."""

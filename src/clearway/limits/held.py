@@ -61,6 +61,11 @@ NO_ENTRY = NoEntry()
 NOTHING = Nothing()
 
 
+def first_output(output_tokens: int) -> int:
+    """What is taken from a limit per minute before any output is there."""
+    return min(_SLICE, output_tokens)
+
+
 class Desk(Protocol):
     """Where what is held is given back."""
 
@@ -114,7 +119,7 @@ class Held:
         output_tokens: For how much output at first.
         admitted_us: Decides the periods.
         tallies: Where it is held.
-        rates: Of the key; None: it has no limits per minute.
+        rates: Of the key, from which the tokens were taken; None: it has no limits per minute.
         ceiling: The dearest rates; None where no budget is in USD.
     """
 
@@ -154,10 +159,8 @@ class Held:
         self._is_open = True
         self._nano = 0
         self._tokens = 0
-        self._first_output = min(output_tokens, _SLICE)
+        self._first_output = first_output(output_tokens)
         self._hold(output_tokens)
-        if rates is not None:
-            rates.take_tokens(estimate.input_tokens, self._first_output, desk.now())
 
     @property
     def output_tokens(self) -> int:

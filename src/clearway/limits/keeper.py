@@ -18,17 +18,18 @@ from clearway.core.budget import Budget
 from clearway.core.clock import Clock
 from clearway.core.errors import LimitExceeded, NotAllowed
 from clearway.core.exchange import Endpoint
-from clearway.core.fields import Headers
+from clearway.core.fields import Fields
 from clearway.core.usage import Cost, Usage
 from clearway.keys.model import Key
 from clearway.limits import refusals, told
 from clearway.limits.bucket import Bucket
-from clearway.limits.held import NO_ENTRY, Counted, Entered, Held
+from clearway.limits.held import NO_ENTRY, Counted, Entered, Held, first_output
 from clearway.limits.protocol import BudgetState, Entry, Estimate, Reservation
 from clearway.limits.rates import Limit, Rates
 from clearway.limits.tally import Account, Share, Tally
 from clearway.pricing.ceiling import Ceiling
 
+_NOTHING_TOLD = Fields((), ())
 Ceilings = Callable[[Estimate, int], Ceiling | None]
 """What the tokens of an estimate can cost at most, at a moment; None: the price is not known."""
 
@@ -134,10 +135,6 @@ class Keeper:
         if kept is None and not gateway.shares:
             return Counted(self, key, admitted_us)
         wanted = estimate()
-        rates = None
-        if kept is not None:
-            rates = kept.rates
-            self._check_tokens(kept, wanted)
         shares = self.shares(key, wanted, admitted_us)
         ceiling = None
         output = wanted.output_tokens
@@ -145,21 +142,25 @@ class Keeper:
             if any(share.is_money for share in shares):
                 ceiling = self._ceiling(wanted, admitted_us)
             output = self._output_that_fits(shares, wanted, ceiling)
-        tallies = gateway.tallies if kept is None else kept.account.tallies + gateway.tallies
-        return Held(self, key, wanted, output, admitted_us, tallies, rates, ceiling)
+        if kept is None:
+            return Held(self, key, wanted, output, admitted_us, gateway.tallies, None, ceiling)
+        self._take_tokens(kept, wanted, output)
+        tallies = kept.account.tallies + gateway.tallies
+        return Held(self, key, wanted, output, admitted_us, tallies, kept.rates, ceiling)
 
-    def told(self, key: Key | None) -> Headers:
+    def told(self, key: Key | None) -> Fields:
         """See `Limiter.told`."""
         kept = None if key is None else self._kept.get(key.id)
         if kept is None:
-            return ()
+            return _NOTHING_TOLD
         now_us = self._clock.now_us()
-        fields = [*told.of_rates(kept.rates, self._clock.monotonic(), now_us)]
-        kept.account.roll(now_us)
-        money = [share for share in kept.account.shares if share.is_money]
-        if money:
-            fields += told.of_budget(max(money, key=_used))
-        return fields
+        fields = told.of_rates(kept.rates, self._clock.monotonic(), now_us)
+        account = kept.account
+        account.roll(now_us)
+        if not account.money:
+            return fields
+        most = account.money[0] if len(account.money) == 1 else max(account.money, key=_used)
+        return fields.joined(told.of_budget(most))
 
     def budgets(self) -> list[BudgetState]:
         """See `Limiter.budgets`."""
@@ -218,25 +219,28 @@ class Keeper:
     def _take_one(self, kept: Kept, limit: Limit, bucket: Bucket | None) -> None:
         if bucket is not None:
             now = self._clock.monotonic()
-            if not bucket.may_take(1, now):
+            if not bucket.try_take(1, now):
                 raise self._short(kept, limit, bucket, 1)
-            bucket.take(1, now)
 
     def _short(self, kept: Kept, limit: Limit, bucket: Bucket, amount: int) -> LimitExceeded:
         now = self._clock.monotonic()
         fields = told.of_rates(kept.rates, now, self._clock.now_us())
         return refusals.rate(kept.key, limit, bucket.per_minute, bucket.wait_s(amount, now), fields)
 
-    def _check_tokens(self, kept: Kept, wanted: Estimate) -> None:
+    def _take_tokens(self, kept: Kept, wanted: Estimate, output_tokens: int) -> None:
         prompt, output = kept.rates.input_tokens, kept.rates.output_tokens
         if prompt is None and output is None:
             return
         now = self._clock.monotonic()
-        if prompt is not None and wanted.input_tokens and not prompt.may_take(wanted.input_tokens, now):
-            raise self._short(kept, "input-tokens", prompt, wanted.input_tokens)
         # Of output it is not known what will come: that something is left will do.
-        if output is not None and not output.may_take(1, now):
-            raise self._short(kept, "output-tokens", output, 1)
+        if output is not None:
+            if not output.may_take(1, now):
+                raise self._short(kept, "output-tokens", output, 1)
+            output.take(first_output(output_tokens), now)
+        if prompt is not None and not prompt.try_take(wanted.input_tokens, now):
+            if output is not None:
+                output.take(-first_output(output_tokens), now)
+            raise self._short(kept, "input-tokens", prompt, wanted.input_tokens)
 
     def _ceiling(self, wanted: Estimate, admitted_us: int) -> Ceiling:
         ceiling = self._ceilings(wanted, admitted_us)

@@ -13,7 +13,7 @@ import msgspec
 from clearway.core.budget import Budget
 from clearway.core.errors import LimitExceeded
 from clearway.core.exchange import Endpoint
-from clearway.core.fields import Headers
+from clearway.core.fields import Fields
 from clearway.core.usage import Billing, Cost, Usage
 from clearway.keys.model import Key
 
@@ -119,7 +119,7 @@ class Limiter(Protocol):
         """
         ...
 
-    def told(self, key: Key | None) -> Headers:
+    def told(self, key: Key | None) -> Fields:
         """What an answer tells the client of its limits: fields in the format of Messages."""
         ...
 

@@ -110,7 +110,7 @@ class Share:
 class Account:
     """The tallies of one key, or of the gateway, and the budgets that they are kept for."""
 
-    __slots__ = ("_by_period", "_ends_us", "_key", "_tokens_only", "_zone", "shares", "tallies")
+    __slots__ = ("_by_period", "_ends_us", "_key", "_tokens_only", "_zone", "money", "shares", "tallies")
 
     def __init__(self, zone: tzinfo) -> None:
         self._zone = zone
@@ -122,6 +122,8 @@ class Account:
         """The current ones."""
         self.shares: tuple[Share, ...] = ()
         self._tokens_only: tuple[Share, ...] = ()
+        self.money: tuple[Share, ...] = ()
+        """Those in USD."""
 
     def set(self, budgets: Iterable[Budget], key: Key | None, at_us: int) -> list[Tally]:
         """Take the budgets as they are now; the tallies that they need and that were not there are returned."""
@@ -157,5 +159,6 @@ class Account:
     def _arrange(self, budgets: Iterable[Budget]) -> None:
         self.shares = tuple(Share(budget, self._by_period[budget.period], self._key) for budget in budgets)
         self._tokens_only = tuple(share for share in self.shares if not share.is_money)
+        self.money = tuple(share for share in self.shares if share.is_money)
         self.tallies = tuple(self._by_period.values())
         self._ends_us = min((tally.span.end_us for tally in self.tallies), default=_NO_END << 2)
