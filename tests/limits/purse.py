@@ -67,17 +67,18 @@ class Purse:
     Args:
         home: An empty directory.
         settings: The beginning of the configuration.
+        usage: Further lines of its table `[usage]`.
         input_tokens: What each request is billed for its prompt.
     """
 
-    def __init__(self, home: Path, *, settings: str = "", input_tokens: int = 20) -> None:
+    def __init__(self, home: Path, *, settings: str = "", usage: str = "", input_tokens: int = 20) -> None:
         prices = home / "prices.json"
         prices.write_bytes(msgspec.json.encode(PRICES))
         self._input_tokens = input_tokens
         self._lock = threading.Lock()
         self.billed: list[int] = []
         """What the upstream charged, in nano-dollars, answer by answer."""
-        self.stage = Stage(home, settings=f'{settings}\n[usage]\nprices = "{prices}"\n')
+        self.stage = Stage(home, settings=f'{settings}\n[usage]\nprices = "{prices}"\n{usage}')
 
     def __enter__(self) -> Self:
         self.stage.upstream.__enter__()
