@@ -1,4 +1,6 @@
-"""What the upstream billed, what the ledger has and what the budgets count are the same, to the nano-dollar."""
+"""What the upstream billed, what ledger, admin API and metrics tell and what the budgets count are the same, to
+the nano-dollar.
+"""
 
 import random
 from collections import Counter
@@ -7,19 +9,23 @@ from pathlib import Path
 
 import pytest
 
+from clearway.keys.model import KeySpec
 from clearway.ledger.protocol import ExchangeQuery, UsageQuery
+from tests.admin.door import with_key
 from tests.fake_upstream import Answer, Received, error_answer
 from tests.limits.purse import Purse, body, cost_nano
+from tests.observe.scraped import scrape
 from tests.relay.wire_client import Whole
 
 EXCHANGES = 3000
+COST_BY_KEY = "clearway_key_cost_nanodollars_total"
 KEYS = ("100usd/day", "3usd/month", "2000000tokens/week", "0.2usd")
 
 
 @pytest.mark.timeout(240)
-def test_three_thousand_exchanges(tmp_path: Path) -> None:
+def test_three_thousand_exchanges(tmp_path: Path) -> None:  # noqa: PLR0915  # one scene, seen from all sides
     """Keys with budgets of every kind, some of them spent on the way; answers plain and as streams, large and small,
-    one in ten refused by the upstream: rows, counters and the upstream's bill agree, and nothing stays held.
+    one in ten refused by the upstream: all of them agree, and nothing stays held.
     """
     dice = random.Random(20_261_127)  # noqa: S311  # the same every time
     refused = {number for number in range(EXCHANGES) if dice.random() < 0.1}
@@ -44,6 +50,9 @@ def test_three_thousand_exchanges(tmp_path: Path) -> None:
         usage = purse.stage.books.ledger.usage(UsageQuery(by=("key",)))
         rows = purse.stage.books.ledger.exchanges(ExchangeQuery(limit=EXCHANGES))
         budgets = purse.stage.books.status().budgets
+        metrics = scrape(purse.stage.gateway.url)
+        owner = purse.stage.books.new_key(KeySpec(name="owner of all", owner=True))
+        told = with_key(purse.stage.gateway, owner).ask("GET", "/admin/api/usage?by=key").json
 
     seen = Counter(whole.head.status for whole in answers)
     assert {200, 429, 529} == seen.keys()
@@ -72,5 +81,11 @@ def test_three_thousand_exchanges(tmp_path: Path) -> None:
         by_name[names[3]].cost_nano,
     ]
     assert expected == [budget.spent for budget in budgets]
+    costs_by_key = {name: row.cost_nano for name, row in by_name.items()}
+    assert costs_by_key == {row["group"]["key"]: row["cost_nano"] for row in told["usage"]}
+    assert costs_by_key == {name: cost for (name,), cost in metrics.sums(COST_BY_KEY, "key").items()}
+    assert sum(costs.values()) == metrics.total("clearway_cost_nanodollars_total")
+    spent_of = metrics.sums("clearway_budget_spent_nanodollars", "key")
+    assert {("",): expected[0], **{(name,): costs_by_key[name] for name in names if name != names[2]}} == spent_of
     assert [0] * 6 == [budget.held for budget in budgets]
     assert by_name[names[3]].cost_nano <= 200_000_000
