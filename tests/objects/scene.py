@@ -46,6 +46,9 @@ class Scene:
     def __init__(self, home: Path, *, settings: str = "", upstreams: Callable[[str], str] | None = None) -> None:
         self.workspace = Workspace()
         self.upstream = FakeUpstream(self.workspace.script)
+        if "[server]" not in settings:
+            # Here many keys are wrong on purpose.
+            settings = "[server]\nwrong_keys_per_minute = 0\n" + settings
         config = NO_COOL_DOWN + '[models.aliases]\nswift = "claude-haiku-4-5"\n' + settings
         config += (
             upstreams(self.upstream.url) if upstreams else passthrough(self.upstream.url) + holding(self.upstream.url)

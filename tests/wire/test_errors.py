@@ -20,6 +20,7 @@ LEAVES = sorted(
     ),
     key=lambda kind: kind.__name__,
 )
+BY_KIND: dict[type[GatewayError], str] = {errors.BudgetExceeded: "billing_error"}
 TREE = {
     line.split()[0]: (int(line.split()[1]), line.split()[2])
     for line in (errors.__doc__ or "").splitlines()
@@ -38,7 +39,7 @@ def test_each(kind: type[GatewayError]) -> None:
     assert status == kind.status
     assert told == {
         "type": "error",
-        "error": {"type": TYPES[status], "message": "Clearway: it went wrong; do this"},
+        "error": {"type": BY_KIND.get(kind, TYPES[status]), "message": "Clearway: it went wrong; do this"},
         "request_id": "req-1",
     }
     assert fields[b"x-clearway-error"] == kind.code.encode()
@@ -58,7 +59,8 @@ def test_retrying_is_said_clearly(kind: type[GatewayError]) -> None:
     waits = dict(render(kind("x", retry_after_s=7), "r")[1])
 
     assert waits[b"retry-after"] == b"7"
-    assert b"x-should-retry" not in waits
+    # A spent budget begins anew in hours: a retry within seconds is in vain.
+    assert (b"false" if kind is errors.BudgetExceeded else None) == waits.get(b"x-should-retry")
     if issubclass(kind, errors.UpstreamError) and kind is not errors.UpstreamRefusedUs:
         assert b"x-should-retry" not in fields
     else:

@@ -8,6 +8,7 @@ from clearway.core.errors import BadRequest, NotFound
 from clearway.server.paths import place
 
 _ENDPOINTS = {"/v1/messages": "messages", "/v1/messages/count_tokens": "count_tokens", "/v1/models": "models"}
+_OBJECTS = {"files": "/v1/files", "batches": "/v1/messages/batches"}
 
 
 def paths(data: bytes) -> None:
@@ -29,7 +30,10 @@ def paths(data: bytes) -> None:
     else:
         assert path == where.path
     assert where.endpoint is None or where.path.startswith(("/v1/", "/api/"))
-    assert where.endpoint in (None, "relay", "models") or _ENDPOINTS[where.path] == where.endpoint
+    if where.endpoint in _OBJECTS:
+        assert where.path == _OBJECTS[where.endpoint] or where.path.startswith(_OBJECTS[where.endpoint] + "/")
+    else:
+        assert where.endpoint in (None, "relay", "models") or _ENDPOINTS[where.path] == where.endpoint
     read = urllib.parse.unquote_to_bytes(path)
     segments = read.split(b"/")[1:]
     assert b"%" not in read, "decoding twice is not decoding once"

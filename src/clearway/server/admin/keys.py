@@ -95,7 +95,10 @@ def _answer(use: KeyUse, states: Sequence[BudgetState], now_us: int) -> KeyAnswe
         **msgspec.structs.asdict(use.key),
         state=_state(use.key, now_us),
         used_us=use.used_us,
-        budget_states=tuple(_budget(state) for state in states if state.key_id == use.key.id),
+        # What is counted follows the key within a moment: a budget that it has no more is not shown.
+        budget_states=tuple(
+            _budget(state) for state in states if state.key_id == use.key.id and state.budget in use.key.budgets
+        ),
     )
 
 
