@@ -100,6 +100,7 @@ class Making(msgspec.Struct, frozen=True, kw_only=True):
                 instance_id=self.instance_id,
                 max_body=config.server.max_body,
                 is_direct=not settings.key_required,
+                has_files=any(upstream.files for upstream in config.upstreams),
             )
             return Gateway(settings, self.lasting, router=router, books=books, objects=objects)
 

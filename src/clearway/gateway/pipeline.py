@@ -180,8 +180,9 @@ class Gateway:
             await self._objects.serve(walk, upstreams)
             return
         targets: Sequence[Target] = self._router.candidates(walk.caller, upstreams, walk.asked.peek.model)
-        # Only where the gateway pays can a body name what is somebody else's.
-        if targets[0].upstream.pays == "gateway" and walk.caller.key and may_name_files(walk.asked.plain):
+        # Only where the gateway pays, and keys have files, can a body name what is somebody else's.
+        looks = self._objects.has_files and targets[0].upstream.pays == "gateway"
+        if looks and walk.caller.key and may_name_files(walk.asked.plain):
             targets = await self._objects.holding(walk.caller.key, walk.asked.plain, targets)
         if walk.call.endpoint == "models" and self._models.answers(walk.call, targets):
             await self._models.serve(walk, targets)

@@ -58,6 +58,7 @@ class Objects:
         books: Where all is noted.
         instance_id: This process.
         max_body: The most bytes that a compressed body may become.
+        has_files: Some upstream holds files of keys; bodies are looked at for their ids then.
         is_direct: Nothing stands between clients and this process, and they speak HTTP to it.
     """
 
@@ -72,7 +73,10 @@ class Objects:
         instance_id: str,
         max_body: int,
         is_direct: bool,
+        has_files: bool = True,
     ) -> None:
+        self.has_files = has_files
+        """Keys have files somewhere: what bodies name is looked at."""
         self._owners = owners
         self.holds = holds
         self._charger = Charger(books, owners, self.holds, instance_id)
