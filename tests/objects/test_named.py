@@ -143,12 +143,12 @@ def test_the_upstream_that_holds_the_files(build_scene: Callable[..., Scene]) ->
     assert "second" == scene.rows()[0].upstream
 
 
-def test_files_of_others_also_where_files_are_off(build_scene: Callable[..., Scene]) -> None:
-    """The workspace may hold files that others put there; no key may use them."""
+def test_where_files_are_off(build_scene: Callable[..., Scene]) -> None:
+    """Keys have none there: what a body names is the owner's, who gave its id away. It is not searched."""
     scene = build_scene(upstreams=lambda url: holding(url, extra=""))
     answer = scene.post(scene.key(), MESSAGES, request({"type": "document", "source": source(UNKNOWN["file"])}))
 
-    assert 404 == answer.head.status
+    assert 200 == answer.head.status
 
 
 def test_deleted_files(scene: Scene) -> None:
