@@ -55,16 +55,9 @@ def _replayed_fields(one: Recorded) -> dict[str, str]:
     return dict(_without_account([("content-type", kind), *kept.items()]))
 
 
-def _split(asked: Sequence[Asked], *, knows_files: bool = True) -> tuple[list[Asked], list[Asked], list[Asked]]:
-    """Model calls and counts; what only clients who pay may ask for; probes.
-
-    Where the gateway pays, a key may name no files but its own, and has none here.
-    """
-    served = [
-        one
-        for one in asked
-        if (one.recorded.is_model_call or one.recorded.is_count) and (knows_files or b'"file_id"' not in one.body)
-    ]
+def _split(asked: Sequence[Asked]) -> tuple[list[Asked], list[Asked], list[Asked]]:
+    """Model calls and counts; paths that only clients who pay may ask for; probes."""
+    served = [one for one in asked if one.recorded.is_model_call or one.recorded.is_count]
     probes = [one for one in asked if one.recorded.is_probe]
     return served, [one for one in asked if one not in served and one not in probes], probes
 
@@ -163,7 +156,7 @@ def test_paid_by_gateway(collection: Collection, start_gateway: Start, record_pr
     gateway = start_gateway(NO_COOL_DOWN + anthropic(far.url), environment={"UPSTREAM_CREDENTIAL": _OWN_CREDENTIAL})
     key = ("x-api-key", gateway.new_key("team"))
     everything = [ask_for(one, place, key) for place, one in enumerate(collection.recorded)]
-    asked, denied, probes = _split(everything, knows_files=False)
+    asked, denied, probes = _split(everything)
     direct, answered, came = _ask_both(far, gateway.url, asked)
     _check_came(came, asked, ("x-api-key", _OWN_CREDENTIAL))
     kept = _check_local(gateway.url, denied, probes)
