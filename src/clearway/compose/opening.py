@@ -41,6 +41,7 @@ from clearway.observe.feed import LiveFeed
 from clearway.observe.otel.feed import OtelFeed, is_installed
 from clearway.observe.tally import Tally
 from clearway.observe.windows import WRITE_S, Windows
+from clearway.pricing.prices import PriceList
 from clearway.server.listen import (
     check_bind,
     listen_control,
@@ -107,9 +108,10 @@ async def gateway(
         info = msgspec.structs.replace(info, url=url_of(tcp), socket=str(path))
         alerts = Alerts(Told(store.database, clock), clock, ids)
         kept = await _kept(store, data_dir, instance, clock, alerts, stack)
-        tally = Tally(models := _models(config))
+        prices = prices_of(config)
+        tally = Tally(models := _models(config, prices))
         otel = await _otel(config, instance.id, models, stack)
-        keeper = Keeper(limits_of(config), clock=clock, ceilings=ceilings_of(prices_of(config)), on_spent=alerts.budget)
+        keeper = Keeper(limits_of(config), clock=clock, ceilings=ceilings_of(prices), on_spent=alerts.budget)
         lasting = Lasting(
             ring=kept.keys,
             limiter=keeper,
@@ -207,9 +209,9 @@ async def _kept(  # what it is made of
     return _Kept(keys, windows, writer)
 
 
-def _models(config: Config) -> tuple[str, ...]:
+def _models(config: Config, prices: PriceList) -> tuple[str, ...]:
     """Those that have labels of their own in what is measured."""
-    return (*config.models.aliases, *config.models.aliases.values(), *prices_of(config).names)
+    return (*config.models.aliases, *config.models.aliases.values(), *prices.names)
 
 
 async def _otel(

@@ -15,14 +15,13 @@ from clearway.gateway import labels
 from clearway.gateway.route import Target
 from clearway.ledger.ownership import Ownership
 from clearway.ledger.protocol import Journal
-from clearway.limits.protocol import Reservation
+from clearway.limits.protocol import OUTPUT_SLICE, Reservation
 from clearway.observe.protocol import WindowWatch
 from clearway.upstreams.tally import Tally
 from clearway.wire.messages.errors import error_type
 from clearway.wire.messages.watch import NoWatch, Watch
 
 _PROGRESS_EVERY_S = 5.0
-_SLICE_TOKENS = 4096
 _MARGIN_TOKENS = 512
 """Before so much is left a stream asks for more."""
 _LEAST_BYTES = 256
@@ -158,7 +157,7 @@ class Attempt:
         produced = 0 if usage is None else usage.output_tokens
         held = self.reservation
         if produced + _MARGIN_TOKENS >= held.output_tokens:
-            may_go_on = held.top_up(max(held.output_tokens, produced) + _SLICE_TOKENS)
+            may_go_on = held.top_up(max(held.output_tokens, produced) + OUTPUT_SLICE)
             # What is held for may still be produced; and what is over is not ended before its last event.
             is_over = self.watch.stop_reason is not None
             self.exchange.budget_is_spent = not may_go_on and not is_over and produced >= held.output_tokens

@@ -10,10 +10,8 @@ from typing import Literal
 from clearway.core.usage import Billing
 from clearway.gateway.admit import Walk
 from clearway.gateway.route import Target
-from clearway.limits.protocol import Estimate
+from clearway.limits.protocol import OUTPUT_SLICE, Estimate
 
-OUTPUT_SLICE = 4096
-"""By so many tokens of output a stream holds at first, and asks for more."""
 _BYTES_PER_TOKEN_LOW = 2.5
 # Letters can be written as escapes, also those of a member's name.
 _ESCAPED_LETTER = re.compile(rb"\\u00[67]")

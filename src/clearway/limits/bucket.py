@@ -40,10 +40,9 @@ class Bucket:
 
     def try_take(self, amount: float, now: float) -> bool:
         """Use it where `may_take` says so."""
-        level = self.level(now)
-        if level < amount and (amount <= self.per_minute or level < self.per_minute):
+        if not self.may_take(amount, now):
             return False
-        self._level = level - amount
+        self._level -= amount
         return True
 
     def take(self, amount: float, now: float) -> None:

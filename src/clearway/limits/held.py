@@ -9,15 +9,13 @@ from typing import Protocol
 
 from clearway.core.usage import Cost, Usage
 from clearway.keys.model import Key
-from clearway.limits.protocol import Estimate
+from clearway.limits.protocol import OUTPUT_SLICE, Estimate
 from clearway.limits.rates import Rates
 from clearway.limits.tally import Share, Tally
 from clearway.pricing.ceiling import Ceiling
 
 _NO_END = 1 << 60
 """More tokens than any answer has."""
-_SLICE = 4096
-"""So much output at most is taken from a limit per minute before it is there."""
 
 
 class Entered:
@@ -63,7 +61,7 @@ NOTHING = Nothing()
 
 def first_output(output_tokens: int) -> int:
     """What is taken from a limit per minute before any output is there."""
-    return min(_SLICE, output_tokens)
+    return min(OUTPUT_SLICE, output_tokens)
 
 
 class Desk(Protocol):

@@ -17,6 +17,9 @@ from clearway.core.fields import Fields
 from clearway.core.usage import Billing, Cost, Usage
 from clearway.keys.model import Key
 
+OUTPUT_SLICE = 4096
+"""By so many tokens of output a stream holds at first, and asks for more."""
+
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     """What an attempt might use, estimated high."""
