@@ -17,6 +17,7 @@ REUSED = [
         Request(method=b"HEAD", target=b"/", headers=()), b"HTTP/1.1 200 x\r\ncontent-length: 5\r\n\r\n", id="head"
     ),
     pytest.param(post(bytes(3 << 20)), plain(b"a"), id="large-request"),
+    pytest.param(post(), plain(b"a", status=b"429 x"), id="refused"),
     pytest.param(get(), b"HTTP/1.0 200 x\r\nconnection: keep-alive\r\ncontent-length: 1\r\n\r\na", id="http-1.0-asked"),
 ]
 
@@ -50,6 +51,18 @@ async def test_a_connection_with_anything_left_over_is_closed(answer: bytes) -> 
         status, body = await fetch(client, get())
 
         assert (status, body) in {(200, b"a"), (204, b"")}
+        assert (200, b"good") == await fetch(client, get())
+        assert journal.connections == 2
+
+
+async def test_a_refusal_of_a_large_request_closes_the_connection() -> None:
+    """It may have come before the body was read, by an upstream that reads no more: the next request would be
+    thrown away with what is left of this one, and waited for.
+    """
+    refused = plain(b"too large", status=b"413 x")
+    script = answering(refused, plain(b"never"))
+    async with hostile(script, answering(plain(b"good"))) as journal, connected(journal.url) as client:
+        assert (413, b"too large") == await fetch(client, post(bytes(3 << 20)))
         assert (200, b"good") == await fetch(client, get())
         assert journal.connections == 2
 

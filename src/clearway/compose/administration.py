@@ -1,19 +1,30 @@
-"""The admin API's application. Imported when somebody first asks for it."""
+"""The admin API's application. Imported when somebody first asks for it.
 
+Its handlers run in threads, and what they ask about lives on the event loop: each
+question is answered there, after all that was begun before it.
+"""
+
+import asyncio
 from collections.abc import Callable
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from clearway.compose.door import Back
 from clearway.server.admin.app import AdminApp
 from clearway.server.admin.parts import Parts, Place
 
+T = TypeVar("T")
+_ANSWER_S = 10.0
+"""A loop that does not answer for so long is over."""
 
-def admin_app(back: Back, is_serving: Callable[[], bool]) -> AdminApp:
+
+def admin_app(back: Back, is_serving: Callable[[], bool], loop: asyncio.AbstractEventLoop) -> AdminApp:
     """For what stands behind the door.
 
     Args:
         back: That.
         is_serving: False while draining.
+        loop: Where it lives.
     """
     config = back.now.config
     return AdminApp(
@@ -23,10 +34,10 @@ def admin_app(back: Back, is_serving: Callable[[], bool]) -> AdminApp:
             ring=back.keys,
             clock=back.clock,
             feed=back.feed,
-            status=back.status,
-            budgets=back.lasting.limiter.budgets,
-            upstreams=lambda: _places(back),
-            counts=lambda: back.counts.counts,
+            status=_on_loop(loop, back.status),
+            budgets=_on_loop(loop, back.lasting.limiter.budgets),
+            upstreams=_on_loop(loop, lambda: _places(back)),
+            counts=_on_loop(loop, lambda: dict(back.counts.counts)),
             is_serving=is_serving,
             timezone=config.usage.timezone,
             port=urlsplit(back.info.url or "").port or 0,
@@ -35,6 +46,15 @@ def admin_app(back: Back, is_serving: Callable[[], bool]) -> AdminApp:
             wrong=back.lasting.wrong_keys,
         )
     )
+
+
+def _on_loop(loop: asyncio.AbstractEventLoop, question: Callable[[], T]) -> Callable[[], T]:
+    """`question`, for threads; raises TimeoutError or RuntimeError where the loop is over."""
+
+    async def answer() -> T:
+        return question()
+
+    return lambda: asyncio.run_coroutine_threadsafe(answer(), loop).result(_ANSWER_S)
 
 
 def _places(back: Back) -> tuple[Place, ...]:

@@ -1,5 +1,6 @@
 """The server in front of the walk, and what it tells of the process."""
 
+import asyncio
 import socket
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -115,7 +116,7 @@ class Back(msgspec.Struct, frozen=True, kw_only=True):
 def open_door(back: Back, sockets: Sequence[socket.socket], first_key: str | None) -> Running:
     """The server in front of the walk."""
     writer, feed, config = back.writer, back.feed, back.now.config
-    holders = Holders()
+    holders, loop = Holders(), asyncio.get_running_loop()
 
     def control() -> Asgi:
         # Starlette is for what is seldom asked: a start need not wait for it.
@@ -138,7 +139,7 @@ def open_door(back: Back, sockets: Sequence[socket.socket], first_key: str | Non
         # Few ask for it, and its types take a while to make.
         from clearway.compose.administration import admin_app  # noqa: PLC0415  # as above
 
-        return admin_app(back, lambda: serving.is_accepting)
+        return admin_app(back, lambda: serving.is_accepting, loop)
 
     page = Page(back.measured, lambda: _reading(back, room, load, is_ready=is_ready()))
     metrics = MetricsDoor(

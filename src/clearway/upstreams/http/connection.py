@@ -27,6 +27,7 @@ _JOINED = 64 * 1024
 # A larger body goes out in slices, so that plain asyncio, which copies what the
 # kernel does not take at once, never copies more than one of them.
 _SLICE = 1024 * 1024
+_REFUSED = 400
 
 
 class Connection(asyncio.Protocol):
@@ -44,6 +45,7 @@ class Connection(asyncio.Protocol):
         "_failure",
         "_into",
         "_is_drained",
+        "_is_large",
         "_is_lost",
         "_loop",
         "_on_lost",
@@ -67,6 +69,7 @@ class Connection(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._into: Callable[[bytes], bool] | None = None
         self._is_drained = True
+        self._is_large = False
         self._reused = False
         self._is_lost = False
 
@@ -113,8 +116,10 @@ class Connection(asyncio.Protocol):
             raise UpstreamUnreachable(f"{self._where} closed the connection before the request was sent")
         self._answer = answer
         self._watch.begin(answer, total_at)
+        size = body_size(body)
+        self._is_large = size > _SLICE
         try:
-            if body_size(body) <= _JOINED:
+            if size <= _JOINED:
                 transport.write(head + body if body else head)
                 is_sent = True
             else:
@@ -177,6 +182,9 @@ class Connection(asyncio.Protocol):
             and not answer.leftover
             and self._watch.sent_at is not None
             and self._failure is None
+            # Whether a refusal came before a large body was read cannot be told once the body has gone out, and
+            # who reads no more would not hear the next request either.
+            and not (self._is_large and answer.status >= _REFUSED)
             and self.is_open
         ):
             self._watch.rest()
