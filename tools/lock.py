@@ -27,6 +27,7 @@ SOURCES = {
     "dev.txt": (
         "pyproject.toml",
         "--extra=postgres",
+        "--extra=valkey",
         "--extra=otel",
         "--extra=password",
         "requirements/dev.in",

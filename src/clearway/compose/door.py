@@ -7,6 +7,7 @@ from functools import partial
 
 import msgspec
 
+from clearway.compose.sharing import Sharing
 from clearway.compose.walks import key_required
 from clearway.config.load import Loaded
 from clearway.config.model import Config
@@ -77,6 +78,7 @@ class Back(msgspec.Struct, frozen=True, kw_only=True):
     otel: OtelFeed | None
     windows: Windows
     alerts: Alerts
+    sharing: Sharing | None
     info: OwnerInfo
     max_connections: int
 
@@ -133,7 +135,8 @@ def open_door(back: Back, sockets: Sequence[socket.socket], first_key: str | Non
     load = Load(back.now.walk, max_in_flight=config.server.max_in_flight, max_memory=config.server.max_memory)
 
     def is_ready() -> bool:
-        return writer.healthy and serving.is_accepting and not load.is_over
+        counts = back.sharing is None or back.sharing.is_counting
+        return writer.healthy and serving.is_accepting and not load.is_over and counts
 
     def admin() -> Asgi:
         # Few ask for it, and its types take a while to make.
@@ -188,6 +191,8 @@ def _reading(back: Back, room: BodyRoom, load: Load, *, is_ready: bool) -> Readi
         turned_away=turned_away,
         cool_downs={(upstream, why): count for (upstream, why), count in lasting.health.begun.items()},
         cooling=back.cooling(),
+        shared_up=None if back.sharing is None else back.sharing.is_up,
+        shared_failures=0 if back.sharing is None else back.sharing.failures,
         budgets=lasting.limiter.budgets(),
         windows=back.windows.states(),
     )

@@ -12,6 +12,7 @@ import structlog
 
 from clearway import __version__
 from clearway.compose.door import Back, Running, open_door
+from clearway.compose.sharing import Sharing, open_sharing
 from clearway.compose.walks import Making, ceilings_of, limits_of, prices_of
 from clearway.config.load import Loaded
 from clearway.config.model import Config
@@ -111,7 +112,9 @@ async def gateway(
         prices = prices_of(config)
         tally = Tally(models := _models(config, prices))
         otel = await _otel(config, instance.id, models, stack)
-        keeper = Keeper(limits_of(config), clock=clock, ceilings=ceilings_of(prices), on_spent=alerts.budget)
+        sharing = await open_sharing(config, environ, instance.id, store.database, clock, stack)
+        make, ceilings = Keeper if sharing is None else sharing.keeper, ceilings_of(prices)
+        keeper = make(limits_of(config), clock=clock, ceilings=ceilings, on_spent=alerts.budget)
         lasting = Lasting(
             ring=kept.keys,
             limiter=keeper,
@@ -121,15 +124,7 @@ async def gateway(
             running=RunningExchanges(kept.keys, keeper, clock),
             turned_away={},
         )
-        loader = Loader(
-            keeper,
-            kept.keys.keys,
-            store,
-            written=partial(kept.writer.flush, _SOON_S),
-            changed=lasting.running.look,
-        )
-        await loader.start()
-        kept.keys.subscribe(loader.on_change)
+        on_change = await _counting(keeper, sharing, kept, store, lasting)
         feed = LiveFeed()
         making = Making(
             instance_id=instance.id,
@@ -137,7 +132,7 @@ async def gateway(
             writer=kept.writer,
             feeds=(feed, tally, *([otel] if otel else [])),
             keeper=keeper,
-            limits_changed=loader.on_change,
+            limits_changed=on_change,
             alerts=alerts,
             windows=kept.windows,
             credentials=fleet.credentials,
@@ -148,7 +143,7 @@ async def gateway(
             clock=clock,
         )
         walks = await asyncio.to_thread(making.prepare, config)
-        making.holds.resume(await asyncio.to_thread(making.owners.uncharged))
+        await making.holds.resume(await asyncio.to_thread(making.owners.uncharged))
         back = Back(
             now=InForce(config=config, upstreams=upstreams, walk=walks(upstreams)),
             behind=Behind(fleet=fleet, health=lasting.health, wrong_keys=lasting.wrong_keys, prepare=making.prepare),
@@ -165,6 +160,7 @@ async def gateway(
             otel=otel,
             windows=kept.windows,
             alerts=alerts,
+            sharing=sharing,
             info=info,
             max_connections=max_connections,
         )
@@ -207,6 +203,21 @@ async def _kept(  # what it is made of
     if writer.swept:
         log.warning("exchanges_swept", exchanges=writer.swept, outcome="interrupted")
     return _Kept(keys, windows, writer)
+
+
+async def _counting(
+    keeper: Keeper, sharing: Sharing | None, kept: _Kept, store: Store, lasting: Lasting
+) -> Callable[[], None]:
+    """Have the past counted, and the keys as they are; what is to be called when they have changed."""
+    written, changed = partial(kept.writer.flush, _SOON_S), lasting.running.look
+    if sharing is not None:
+        on_change = await sharing.start(kept.keys.keys, written=written, changed=changed)
+    else:
+        loader = Loader(keeper, kept.keys.keys, store, written=written, changed=changed)
+        await loader.start()
+        on_change = loader.on_change
+    kept.keys.subscribe(on_change)
+    return on_change
 
 
 def _models(config: Config, prices: PriceList) -> tuple[str, ...]:

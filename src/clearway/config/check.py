@@ -127,6 +127,30 @@ class Rules:
                 parse_budget(text)
             except BudgetError as error:
                 self._complain(f"limits.budgets[{place}]", str(error))
+        limits = self._config.limits
+        if limits.valkey_url:
+            self._check_valkey(limits.valkey_url)
+        if limits.valkey_password is not None:
+            self._check_secret("limits.valkey_password", limits.valkey_password)
+            if not limits.valkey_url:
+                self._complain("limits.valkey_password", "is the password of nothing", "set limits.valkey_url")
+
+    def _check_valkey(self, url: str) -> None:
+        try:
+            parts = urlsplit(url)
+            is_one = parts.scheme in {"valkey", "valkeys"} and bool(parts.hostname) and (parts.port or 1) > 0
+            is_one = is_one and re.fullmatch(r"/?\d{0,4}", parts.path) is not None
+        except ValueError:
+            is_one = False
+            parts = urlsplit("")
+        if not is_one or parts.fragment:
+            # The URL may hold a password: it is not repeated.
+            hint = "a number after the host chooses the database; valkeys:// is with TLS"
+            self._complain("limits.valkey_url", 'expected "valkey://host:6379/0"', hint)
+        elif parts.password is not None:
+            self._complain("limits.valkey_url", "must hold no password", "set limits.valkey_password")
+        elif parts.query and not re.fullmatch(r"ssl_ca_certs=[^&]+", parts.query):
+            self._complain("limits.valkey_url", "may be followed by ?ssl_ca_certs=FILE only")
 
     def _check_store(self) -> None:
         url = self._config.store.url

@@ -81,22 +81,6 @@ class Retries(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """After this long an upstream is asked again, whatever it said itself. 0: none is ever left alone. Default 600."""
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What holds for the whole gateway, and what a key's limits leave open."""
-
-    budgets: tuple[str, ...] = ()
-    """Budgets of all traffic together, such as `"50usd/day"` or `"20Mtokens/month"`. Default none."""
-    count_tokens_per_minute: Annotated[int, msgspec.Meta(ge=1)] = 1200
-    """Requests to count tokens, which cost nothing, of each key that has a limit or budget. Default 1200."""
-
-
-class Store(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the ledger is kept."""
-
-    url: Annotated[str, OnlyAtStart] = "sqlite"
-    """`sqlite` (in the data directory) or `postgresql://…`."""
-
-
 class SecretSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where a secret is found. Exactly one field is set."""
 
@@ -106,6 +90,27 @@ class SecretSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Path of a file; white space around the value is cut off."""
     keyring: str | None = None
     """Entry of the operating system's keyring, service `clearway`."""
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What holds for the whole gateway, and what a key's limits leave open."""
+
+    budgets: tuple[str, ...] = ()
+    """Budgets of all traffic together, such as `"50usd/day"` or `"20Mtokens/month"`. Default none."""
+    count_tokens_per_minute: Annotated[int, msgspec.Meta(ge=1)] = 1200
+    """Requests to count tokens, which cost nothing, of each key that has a limit or budget. Default 1200."""
+    valkey_url: Annotated[str, OnlyAtStart] = ""
+    """A Valkey that counts for several gateways on one PostgreSQL: `valkey://host:6379/0`, with TLS `valkeys://…`;
+    with the extra `clearway[valkey]`. Default none: each gateway counts for itself."""
+    valkey_password: Annotated[SecretSource, OnlyAtStart] | None = None
+    """Its password: `{ env = "NAME" }`, `{ file = "…" }` or `{ keyring = "…" }`. Default none."""
+
+
+class Store(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the ledger is kept."""
+
+    url: Annotated[str, OnlyAtStart] = "sqlite"
+    """`sqlite` (in the data directory) or `postgresql://…`."""
 
 
 class Upstream(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -16,6 +16,7 @@ GatewayError                     status  code
     Overloaded                      529  overloaded
     NoUpstream                      503  no_upstream
     LedgerUnavailable               503  ledger_unavailable
+    LimitsUnavailable               503  limits_unavailable
   UpstreamError
     UpstreamUnreachable             502  upstream_unreachable
     UpstreamProtocolError           502  upstream_protocol
@@ -163,6 +164,13 @@ class LedgerUnavailable(Unavailable):
 
     status = 503
     code = "ledger_unavailable"
+
+
+class LimitsUnavailable(Unavailable):
+    """Whether a limit or budget allows it cannot be told, so it is not served."""
+
+    status = 503
+    code = "limits_unavailable"
 
 
 class UpstreamError(GatewayError):

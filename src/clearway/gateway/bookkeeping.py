@@ -3,6 +3,7 @@
 Writes to the journal (durable) and the feed (live). Holds numbers and labels only.
 """
 
+from asyncio import Future
 from typing import Protocol
 
 import msgspec
@@ -22,8 +23,6 @@ from clearway.wire.messages.errors import error_type
 from clearway.wire.messages.watch import NoWatch, Watch
 
 _PROGRESS_EVERY_S = 5.0
-_MARGIN_TOKENS = 512
-"""Before so much is left a stream asks for more."""
 _LEAST_BYTES = 256
 _REFUSED = 400
 """From this status on nothing was made, and nothing is charged."""
@@ -79,6 +78,7 @@ class Attempt:
         "_books",
         "_noted_at",
         "_seen_bytes",
+        "awaited",
         "billing",
         "ended",
         "exchange",
@@ -108,6 +108,8 @@ class Attempt:
         self.target = target
         self.billing = billing
         self.reservation = held
+        self.awaited: Future[bool | GatewayError] | None = None
+        """All that is held for was produced; what decides whether there is more."""
         self.watch: Watch = NoWatch()
         self.status: int | None = None
         self.first_byte_us: int | None = None
@@ -156,13 +158,26 @@ class Attempt:
         usage = self.watch.usage()
         produced = 0 if usage is None else usage.output_tokens
         held = self.reservation
-        if produced + _MARGIN_TOKENS >= held.output_tokens:
+        if produced + held.margin >= held.output_tokens:
             may_go_on = held.top_up(max(held.output_tokens, produced) + OUTPUT_SLICE)
             # What is held for may still be produced; and what is over is not ended before its last event.
-            is_over = self.watch.stop_reason is not None
-            self.exchange.budget_is_spent = not may_go_on and not is_over and produced >= held.output_tokens
+            is_spent = produced >= held.output_tokens and self.watch.stop_reason is None
+            if isinstance(may_go_on, bool):
+                self.exchange.budget_is_spent = is_spent and not may_go_on
+            elif is_spent:
+                self.awaited = may_go_on
         # No token is told in fewer bytes than one.
-        self._ask_at = self._seen_bytes + max(held.output_tokens - produced - _MARGIN_TOKENS, _LEAST_BYTES)
+        self._ask_at = self._seen_bytes + max(held.output_tokens - produced - held.margin, _LEAST_BYTES)
+
+    async def topped_up(self) -> None:
+        """Wait for what decides whether there is more. Raises LimitsUnavailable where nobody can tell."""
+        awaited, self.awaited = self.awaited, None
+        if awaited is None:
+            return
+        outcome = await awaited
+        if isinstance(outcome, GatewayError):
+            raise outcome
+        self.exchange.budget_is_spent = not outcome
 
     def _note_progress(self) -> None:
         measure = self.measure()

@@ -6,6 +6,7 @@ Each step is a file beside this one; the way back of an error is at the end.
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from types import CoroutineType
 
 import msgspec
 import structlog
@@ -136,7 +137,8 @@ class Gateway:
         caller = self._authenticate(noted, call.source, was_forwarded=known.was_forwarded)
         visit.key = caller.key
         try:
-            visit.entry = self._limiter.enter(caller.key, call.endpoint)
+            entry = self._limiter.enter(caller.key, call.endpoint)
+            visit.entry = await entry if isinstance(entry, CoroutineType) else entry
             if own_usage.answers(call, caller):
                 visit.exchange = self._admit(visit, noted, caller, None)
                 await own_usage.serve(visit.exchange, self._limiter.budgets_of(caller.key), visit.sink)

@@ -166,7 +166,8 @@ class Relay:
         except GatewayError as error:
             self._failure = error
             return False
-        if self._attempt.watch.whole and not self._exchange.settled:
+        attempt = self._attempt
+        if attempt.awaited is not None or (attempt.watch.whole and not self._exchange.settled):
             self._held = chunk
             return False
         self._write(chunk)
@@ -180,7 +181,11 @@ class Relay:
         if chunk is not None:
             if self._beat is not None:
                 self._beat.is_held = True
-            await self._settle()
+            if self._attempt.awaited is not None:
+                await self._attempt.topped_up()
+                self._check_budget()
+            if self._attempt.watch.whole:
+                await self._settle()
             self._write(chunk)
         if self._sink.is_slow:
             await self._sink.drain()
@@ -199,6 +204,10 @@ class Relay:
             log.exception("watch_failed", exchange_id=self._exchange.id)
             attempt.watch = NoWatch()
             self._inflater = None
+        if self._exchange.budget_is_spent:
+            self._check_budget()
+
+    def _check_budget(self) -> None:
         if self._exchange.budget_is_spent and not self._exchange.settled:
             raise BudgetExceeded(
                 "the budget was used up while this answer was running", hint="ask the owner of the gateway for more"

@@ -10,6 +10,7 @@ import asyncio
 import random
 from collections.abc import Sequence
 from functools import partial
+from types import CoroutineType
 
 from clearway.config.model import Retries
 from clearway.core.errors import BadRequest, GatewayError, UpstreamUnreachable
@@ -27,7 +28,7 @@ from clearway.gateway.relay import Relay, outcome_of, watch_for
 from clearway.gateway.route import OWN_ENDPOINTS, Target
 from clearway.gateway.windows import look
 from clearway.limits.held import NOTHING
-from clearway.limits.protocol import Limiter, Reservation
+from clearway.limits.protocol import Later, Limiter, Reservation
 from clearway.upstreams.protocol import Reply, Request
 from clearway.upstreams.resets import Told, read
 
@@ -121,7 +122,8 @@ class Sender:
         target = course.target
         request = _request(walk, target)
         billing = billing_of(walk.caller, target)
-        attempt = walk.exchange.begin(target, billing, self._reserve(walk, target, billing))
+        held = self._reserve(walk, target, billing)
+        attempt = walk.exchange.begin(target, billing, await held if isinstance(held, CoroutineType) else held)
         cooling, windows = self._cooling, walk.exchange.books.windows
         probes = cooling.probe(target) if cooling.marks else None
         try:
@@ -155,7 +157,7 @@ class Sender:
                 cooling.probed(probes)
         return True
 
-    def _reserve(self, walk: Walk, target: Target, billing: Billing) -> Reservation:
+    def _reserve(self, walk: Walk, target: Target, billing: Billing) -> "Later[Reservation]":
         if walk.call.endpoint == "count_tokens":
             return NOTHING
         admitted_us = walk.exchange.admission.admitted_us

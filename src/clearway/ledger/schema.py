@@ -17,6 +17,7 @@ How each table grows:
 - `sessions`: one row per sign-in; those over for 30 days go with the next one.
 - `sign_in_links`: one row per link that is not used yet; those that are void go with the next one.
 - `admin_password`: one row at most.
+- `identity`: one row at most.
 - `objects`: one row per file and batch that a key made and has not deleted, about 300 bytes.
 
 No foreign key leads from exchanges and attempts to other tables: a record that
@@ -257,6 +258,15 @@ admin_password = Table(
     Column("id", BigInteger, primary_key=True, autoincrement=False),
     Column("encoded", Text, nullable=False),
     Column("changed_us", BigInteger, nullable=False),
+)
+
+# What tells this ledger from others, made where counters outside of it need a name.
+identity = Table(
+    "identity",
+    metadata,
+    # Always 1: there is one.
+    Column("place", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", ID, nullable=False),
 )
 
 objects = Table(

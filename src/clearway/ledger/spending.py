@@ -11,13 +11,14 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, cast, func, select
 
 from clearway.ledger.schema import exchanges
 
-_TOKENS = (
+TOKENS = (
     "input_tokens",
     "cache_read_tokens",
     "cache_write_5m_tokens",
     "cache_write_1h_tokens",
     "output_tokens",
 )
+"""The columns that make a budget in tokens."""
 
 
 class Spent(msgspec.Struct, frozen=True):
@@ -38,7 +39,7 @@ def spent_by_key(connection: Connection, *, since_us: int, before_us: int) -> di
     """
     columns = exchanges.c
     tokens: ColumnElement[int] = sum(
-        (func.coalesce(columns[name], 0) for name in _TOKENS[1:]), func.coalesce(columns[_TOKENS[0]], 0)
+        (func.coalesce(columns[name], 0) for name in TOKENS[1:]), func.coalesce(columns[TOKENS[0]], 0)
     )
     query = (
         select(columns.key_id, _total(columns.cost_nano), _total(columns.estimate_nano), _total(tokens))

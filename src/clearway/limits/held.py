@@ -14,6 +14,8 @@ from clearway.limits.rates import Rates
 from clearway.limits.tally import Share, Tally
 from clearway.pricing.ceiling import Ceiling
 
+MARGIN = 512
+"""Before so much is left a stream asks for more."""
 _NO_END = 1 << 60
 """More tokens than any answer has."""
 
@@ -43,6 +45,7 @@ class Nothing:
     """A reservation for what is free."""
 
     output_tokens = _NO_END
+    margin = MARGIN
 
     def top_up(self, output_tokens: int) -> bool:  # noqa: ARG002  # nothing refuses
         """Always granted."""
@@ -88,6 +91,7 @@ class Counted:
     __slots__ = ("_admitted_us", "_desk", "_key")
 
     output_tokens = _NO_END
+    margin = MARGIN
 
     def __init__(self, desk: Desk, key: Key | None, admitted_us: int) -> None:
         self._desk = desk
@@ -135,6 +139,8 @@ class Held:
         "_tallies",
         "_tokens",
     )
+
+    margin = MARGIN
 
     def __init__(  # noqa: PLR0913, PLR0917  # what a reservation is made of
         self,

@@ -102,7 +102,7 @@ class Keeper:
         begun = [Begun(None, tally, now_us) for tally in self._gateway.set(self._settings.budgets, None, now_us)]
         kept: dict[str, Kept] = {}
         for key in keys:
-            if not _is_limited(key):
+            if not is_limited(key):
                 continue
             known = self._kept.get(key.id) or Kept(key, Rates(), Account(self._settings.zone))
             kept[key.id] = known
@@ -172,7 +172,7 @@ class Keeper:
         if account is None:
             return []
         account.roll(self._clock.now_us())
-        return [_state(share) for share in account.shares]
+        return [state_of(share) for share in account.shares]
 
     def overdrawn(self, key: Key) -> LimitExceeded | None:
         """See `Limiter.overdrawn`."""
@@ -266,10 +266,10 @@ class Keeper:
             if within < most:
                 without_others = share.output_within(unspent, wanted.input_tokens, ceiling)
                 if without_others < least:
-                    raise refusals.spent(_state(share), self._clock.now_us(), self._settings.zone)
+                    raise refusals.spent(state_of(share), self._clock.now_us(), self._settings.zone)
                 if without_others > within:
                     # With less it would be ended half-way, while others give back what they do not use.
-                    raise refusals.held(_state(share))
+                    raise refusals.held(state_of(share))
                 fits = min(fits, within)
         return fits
 
@@ -278,7 +278,8 @@ def _used(share: Share) -> float:
     return share.spent / share.budget.amount
 
 
-def _state(share: Share) -> BudgetState:
+def state_of(share: Share) -> BudgetState:
+    """A budget as it is now."""
     return BudgetState(
         key_id=share.key_id,
         key_name=share.key_name,
@@ -290,6 +291,7 @@ def _state(share: Share) -> BudgetState:
     )
 
 
-def _is_limited(key: Key) -> bool:
+def is_limited(key: Key) -> bool:
+    """Whether anything has to be kept of it."""
     limits = (key.requests_per_minute, key.input_tokens_per_minute, key.output_tokens_per_minute, key.parallel)
     return bool(key.budgets) or any(limit is not None for limit in limits)

@@ -5,13 +5,15 @@ something holds one reservation, and ends it exactly once, by `settle` or `relea
 whatever happens to the exchange.
 """
 
+from asyncio import Future
 from collections.abc import Callable
-from typing import Literal, Protocol
+from types import CoroutineType
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
 from clearway.core.budget import Budget
-from clearway.core.errors import LimitExceeded
+from clearway.core.errors import GatewayError, LimitExceeded
 from clearway.core.exchange import Endpoint
 from clearway.core.fields import Fields
 from clearway.core.usage import Billing, Cost, Usage
@@ -51,6 +53,9 @@ class Entry(Protocol):
 class Reservation(Protocol):
     """What is held for one attempt."""
 
+    margin: int
+    """Before so much of what is held for is left, a stream asks for more."""
+
     @property
     def output_tokens(self) -> int:
         """The output that is held for; a stream that comes near it asks for more by `top_up`.
@@ -58,8 +63,10 @@ class Reservation(Protocol):
         """
         ...
 
-    def top_up(self, output_tokens: int) -> bool:
-        """Hold for `output_tokens` in all; False: the budget refuses, end the stream."""
+    def top_up(self, output_tokens: int) -> bool | Future[bool | GatewayError]:
+        """Hold for `output_tokens` in all; False: the budget refuses, end the stream. Where that
+        cannot be told at once: what will come of it; an error ends the stream likewise.
+        """
         ...
 
     def settle(self, usage: Usage | None, cost: Cost | None) -> None:
@@ -98,18 +105,24 @@ class BudgetState(msgspec.Struct, frozen=True, kw_only=True):
         return max(0, self.budget.amount - self.spent - self.held)
 
 
+T = TypeVar("T")
+Later: TypeAlias = "T | CoroutineType[Any, Any, T]"
+"""At once, or, where others share the counters, when it is awaited."""
+
+
 class Limiter(Protocol):
     """Decides whether a key may go on."""
 
-    def enter(self, key: Key | None, endpoint: Endpoint) -> Entry:
+    def enter(self, key: Key | None, endpoint: Endpoint) -> "Later[Entry]":
         """Count an exchange in.
 
         Raises:
             LimitExceeded: A limit or budget refuses; says which, and until when.
+            LimitsUnavailable: Nobody can tell, now or within a second.
         """
         ...
 
-    def reserve(self, key: Key | None, estimate: Callable[[], Estimate], *, admitted_us: int) -> Reservation:
+    def reserve(self, key: Key | None, estimate: Callable[[], Estimate], *, admitted_us: int) -> "Later[Reservation]":
         """Hold what an attempt might use. A period is that of admission.
 
         Args:
@@ -119,6 +132,7 @@ class Limiter(Protocol):
 
         Raises:
             LimitExceeded: A limit or budget refuses; says which, and until when.
+            LimitsUnavailable: Nobody can tell, now or within a second.
         """
         ...
 

@@ -8,11 +8,12 @@ Growth: one entry for each batch whose results nobody has read, 30 days at most.
 
 from collections.abc import Iterable, Sequence
 from functools import partial
+from types import CoroutineType
 
 import structlog
 
 from clearway.core.clock import Clock
-from clearway.core.errors import LimitExceeded
+from clearway.core.errors import LimitExceeded, LimitsUnavailable
 from clearway.core.usage import Cost, Usage
 from clearway.keys.model import Key
 from clearway.ledger.ownership import Owned, Share
@@ -73,7 +74,7 @@ class Holds:
         """Batches that are held for."""
         return len(self._open)
 
-    def reserve(self, key: Key | None, shares: Iterable[Share], admitted_us: int) -> Hold:
+    async def reserve(self, key: Key | None, shares: Iterable[Share], admitted_us: int) -> Hold:
         """Hold for all of `shares`, or for none.
 
         Raises:
@@ -81,9 +82,9 @@ class Holds:
         """
         held: list[Reservation] = []
         try:
-            held.extend(
-                self._limiter.reserve(key, partial(_estimate, share), admitted_us=admitted_us) for share in shares
-            )
+            for share in shares:
+                one = self._limiter.reserve(key, partial(_estimate, share), admitted_us=admitted_us)
+                held.append(await one if isinstance(one, CoroutineType) else one)
         except BaseException:
             Hold(held, admitted_us).release()
             raise
@@ -104,15 +105,15 @@ class Holds:
         else:
             hold.settle(usage, cost)
 
-    def resume(self, batches: Iterable[tuple[Owned, Key]]) -> None:
+    async def resume(self, batches: Iterable[tuple[Owned, Key]]) -> None:
         """Hold again for what was running when the process before this one ended."""
         oldest_us = self._clock.now_us() - _LONGEST_US
         for owned, key in batches:
             if owned.created_us < oldest_us or (owned.upstream, owned.id) in self._open:
                 continue
             try:
-                hold = self.reserve(key, owned.held, owned.created_us)
-            except LimitExceeded as error:
+                hold = await self.reserve(key, owned.held, owned.created_us)
+            except (LimitExceeded, LimitsUnavailable) as error:
                 # It was admitted and runs; what it used is booked all the same.
                 log.warning("batch_not_held", batch=owned.id, key=key.name, reason=error.code)
             else:

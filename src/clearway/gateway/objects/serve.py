@@ -162,7 +162,7 @@ class Objects:
 
     async def _batch(self, walk: Walk, key: Key, upstreams: Sequence[Upstream]) -> None:
         plan = await self._planner.plan(walk, key, upstreams)
-        hold = self.holds.reserve(key, plan.shares, walk.exchange.admission.admitted_us)
+        hold = await self.holds.reserve(key, plan.shares, walk.exchange.admission.admitted_us)
         draft = Draft(hold, plan.shares)
         question = Question("POST", walk.call.target, plan.body, is_decoded=True)
         try:

@@ -19,6 +19,7 @@ def upgrade() -> None:
     _make_alerts()
     _make_administration()
     _make_objects()
+    _make_identity()
 
 
 def _limit_keys() -> None:
@@ -74,6 +75,14 @@ def _make_objects() -> None:
     op.create_index("objects_of_key", "objects", ["key_id", "kind", "exchange_id", "id"])
     only = sa.text("kind = 'batch' AND charged_us IS NULL")
     op.create_index("objects_uncharged", "objects", ["exchange_id"], sqlite_where=only, postgresql_where=only)
+
+
+def _make_identity() -> None:
+    op.create_table(
+        "identity",
+        sa.Column("place", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("id", _id(), nullable=False),
+    )
 
 
 def _id() -> sa.types.TypeEngine[str]:
