@@ -123,12 +123,15 @@ class Keeper:
             return NO_ENTRY
         rates = kept.rates
         if endpoint == "count_tokens":
-            self._take_one(kept, "count-tokens", rates.counting)
+            counting = rates.counting
+            if counting is not None and not counting.try_take(1, self._clock.monotonic()):
+                raise self._short(kept, "count-tokens", counting, 1)
             return NO_ENTRY
         if key.parallel is not None and rates.running >= key.parallel:
             raise refusals.parallel(key, key.parallel)
-        if rates.requests is not None:
-            self._take_one(kept, "requests", rates.requests)
+        requests = rates.requests
+        if requests is not None and not requests.try_take(1, self._clock.monotonic()):
+            raise self._short(kept, "requests", requests, 1)
         rates.running += 1
         return rates
 
@@ -144,11 +147,13 @@ class Keeper:
         prompt, output = wanted.input_tokens, wanted.output_tokens
         tokens, is_short = prompt + output, False
         for share in shares:
-            if share.is_money and ceiling is None:
+            if not share.is_money:
+                is_short |= share.room() < tokens
+                continue
+            if ceiling is None:
                 ceiling = self._ceiling(wanted, admitted_us)
                 nano = ceiling.nano(prompt, output)
-            if share.room() < (nano if share.is_money else tokens):
-                is_short = True
+            is_short |= share.room() < nano
         if is_short:
             output = self._output_that_fits(shares, wanted, ceiling)
             nano = 0 if ceiling is None else ceiling.nano(prompt, output)
@@ -156,7 +161,7 @@ class Keeper:
             return Held(self, key, wanted, output, nano, admitted_us, gateway.tallies, None, ceiling)
         rates = kept.rates
         if rates.counts_tokens:
-            self._take_tokens(kept, wanted, output)
+            self._take_tokens(kept, prompt, output)
         tallies = kept.account.tallies + gateway.tallies
         return Held(self, key, wanted, output, nano, admitted_us, tallies, rates, ceiling)
 
@@ -172,7 +177,7 @@ class Keeper:
         money = account.money
         if not money:
             return fields
-        return fields.joined(told.of_budget(money[0] if len(money) == 1 else max(money, key=_used)))
+        return fields.joined(told.of_budgets(money))
 
     def budgets(self) -> list[BudgetState]:
         """See `Limiter.budgets`."""
@@ -220,13 +225,17 @@ class Keeper:
         tokens = 0 if usage is None else usage.prompt_tokens + usage.output_tokens
         nano = 0 if cost is None else cost.nano or 0
         billed = nano if cost is not None and cost.billing == "billed" else 0
+        on_spent = self._on_spent
         for account in accounts:
             for tally in account.tallies:
                 if tally in tallies or tally.span.has(admitted_us):
-                    tally.add(tokens, billed, nano - billed)
-            for share in account.shares:
-                if self._on_spent is not None and share.spent >= share.told_at:
-                    share.told_at = self._on_spent(share)
+                    tally.tokens += tokens
+                    tally.billed += billed
+                    tally.estimates += nano - billed
+            if on_spent is not None:
+                for share in account.shares:
+                    if share.spent >= share.told_at:
+                        share.told_at = on_spent(share)
 
     def _new(self, key: Key) -> Kept:
         rates = Rates()
@@ -238,18 +247,12 @@ class Keeper:
         kept = self._kept.get(key.id)
         return None if kept is None else kept.account
 
-    def _take_one(self, kept: Kept, limit: Limit, bucket: Bucket | None) -> None:
-        if bucket is not None:
-            now = self._clock.monotonic()
-            if not bucket.try_take(1, now):
-                raise self._short(kept, limit, bucket, 1)
-
     def _short(self, kept: Kept, limit: Limit, bucket: Bucket, amount: int) -> LimitExceeded:
         now = self._clock.monotonic()
         fields = kept.told.fields(now, self._clock.now_us())
         return refusals.rate(kept.key, limit, bucket.per_minute, bucket.wait_s(amount, now), fields)
 
-    def _take_tokens(self, kept: Kept, wanted: Estimate, output_tokens: int) -> None:
+    def _take_tokens(self, kept: Kept, input_tokens: int, output_tokens: int) -> None:
         prompt, output = kept.rates.input_tokens, kept.rates.output_tokens
         now = self._clock.monotonic()
         # Of output it is not known what will come: that something is left will do.
@@ -257,10 +260,10 @@ class Keeper:
             if not output.may_take(1, now):
                 raise self._short(kept, "output-tokens", output, 1)
             output.take(first_output(output_tokens), now)
-        if prompt is not None and not prompt.try_take(wanted.input_tokens, now):
+        if prompt is not None and not prompt.try_take(input_tokens, now):
             if output is not None:
                 output.take(-first_output(output_tokens), now)
-            raise self._short(kept, "input-tokens", prompt, wanted.input_tokens)
+            raise self._short(kept, "input-tokens", prompt, input_tokens)
 
     def _ceiling(self, wanted: Estimate, admitted_us: int) -> Ceiling:
         ceiling = self._ceilings(wanted, admitted_us)
@@ -292,10 +295,6 @@ class Keeper:
                     raise refusals.held(_state(share))
                 fits = min(fits, within)
         return fits
-
-
-def _used(share: Share) -> float:
-    return share.spent / share.amount
 
 
 def _state(share: Share) -> BudgetState:

@@ -42,12 +42,6 @@ class Tally:
         self.estimates += estimates
         self.tokens += tokens
 
-    def add(self, tokens: int, billed: int, estimates: int) -> None:
-        """Count what was used."""
-        self.tokens += tokens
-        self.billed += billed
-        self.estimates += estimates
-
 
 class Share:
     """One budget and the tally that counts for it now."""

@@ -5,6 +5,7 @@ Claude Code shows a budget (2.1.329; `overage` is its word for money that is spe
 Used by limits/keeper.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -54,16 +55,22 @@ class ToldRates:
         return Fields(self._names, tuple(values))
 
 
-def of_budget(share: Share) -> Fields:
-    """How much of a budget is used."""
-    part = min(share.spent / share.amount, _MOST_SHOWN)
+def of_budgets(shares: Sequence[Share]) -> Fields:
+    """How much is used of that budget which is used most."""
+    part, most = -1.0, shares[0]
+    for share in shares:
+        used = share.spent / share.amount
+        if used > part:
+            part, most = used, share
+    part = min(part, _MOST_SHOWN)
     mark = None if part < _LEAST_MARK else next(text for least, text in _MARKS if part >= least)
-    return _of_part(b"%.2f" % part, mark, share.resets_us)
+    return _of_part(round(part * 100), mark, most.resets_us)
 
 
 @lru_cache(maxsize=256)
-def _of_part(used: bytes, mark: bytes | None, resets_us: int | None) -> Fields:
-    """Few differ: hundredths of a budget."""
+def _of_part(hundredths: int, mark: bytes | None, resets_us: int | None) -> Fields:
+    """Few differ."""
+    used = b"%.2f" % (hundredths / 100)
     names: tuple[bytes, ...] = _SHOWN
     values: tuple[bytes, ...] = (b"allowed", b"overage", b"allowed", used)
     if mark is not None:

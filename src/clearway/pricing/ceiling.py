@@ -81,7 +81,10 @@ class DearestRates:
                 self._known.clear()
             self._known[words] = steps
         # A prompt of no tokens is priced like one of one.
-        return next((found for over, found in steps if over < (input_tokens or 1)), None)
+        for over, found in steps:
+            if over < (input_tokens or 1):
+                return found
+        return None
 
 
 def _steps(price: ModelPrice, writes_cache: _Ttl, *, is_plain: bool) -> _Steps:
