@@ -70,7 +70,7 @@ class Valkey(msgspec.Struct, frozen=True):
 
     port: int
     directory: str
-    password: str = "dummy-of-valkey"
+    password: str = "dummy-of-valkey"  # noqa: S105  # nobody else can reach it
 
     @property
     def url(self) -> str:

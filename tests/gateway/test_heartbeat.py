@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator
 
 from clearway.core.clock import SystemClock
-from clearway.core.exchange import Admission, AttemptEnd, AttemptStart, Progress, Settlement
+from clearway.core.exchange import Admission, AttemptEnd, AttemptStart, Finished, Progress, Settlement
 from clearway.core.fields import Headers
 from clearway.core.usage import Billing, Cost, Usage
 from clearway.gateway.bookkeeping import Books, Exchange
@@ -45,10 +45,7 @@ class Ledger:
     def settle(self, settlement: Settlement) -> None:
         """Taken."""
 
-    def tried(self, start: AttemptStart, end: AttemptEnd) -> None:
-        """Taken."""
-
-    def settled(self, settlement: Settlement) -> None:
+    def settled(self, finished: Finished) -> None:
         """Taken."""
 
     async def committed(self, place: int) -> bool:

@@ -1,15 +1,17 @@
 """What is held for batches: for all of it or for none, and until the truth is known, also over a new start."""
 
+from asyncio import Future
 from collections.abc import Callable
 from datetime import UTC
 
 import pytest
 
-from clearway.core.errors import LimitExceeded
+from clearway.core.errors import GatewayError, LimitExceeded
 from clearway.core.usage import Cost, Usage
 from clearway.gateway.objects.holds import Holds
 from clearway.keys.model import Key
 from clearway.ledger.ownership import Owned, Share
+from clearway.limits.held import MARGIN
 from clearway.limits.keeper import Keeper, Settings
 from clearway.limits.protocol import Estimate, Reservation
 from tests.ledger.stories import TestClock
@@ -46,12 +48,13 @@ class _Told:
     """A reservation whose end is remembered."""
 
     output_tokens = 1 << 60
+    margin = MARGIN
 
     def __init__(self, limiter: Counting, real: Reservation) -> None:
         self._limiter = limiter
         self._real = real
 
-    def top_up(self, output_tokens: int) -> bool:
+    def top_up(self, output_tokens: int) -> bool | Future[bool | GatewayError]:
         """As the real one."""
         return self._real.top_up(output_tokens)
 
@@ -88,12 +91,12 @@ def batch(clock: TestClock, name: str = "a", *, age_us: int = 0) -> Owned:
     )
 
 
-def test_held_until_the_truth(clock: TestClock) -> None:
+async def test_held_until_the_truth(clock: TestClock) -> None:
     """Each model is reserved for, at the time of admission; the sum is booked once, the rest given back."""
     limiter = Counting()
     holds = Holds(limiter, clock)
     owned = batch(clock)
-    holds.keep(owned, holds.reserve(KEY, SHARES, owned.created_us))
+    holds.keep(owned, await holds.reserve(KEY, SHARES, owned.created_us))
 
     assert [
         ("claude-haiku-4-5", 10, 20, owned.created_us),
@@ -108,33 +111,33 @@ def test_held_until_the_truth(clock: TestClock) -> None:
     assert (0, 1, 1, 0) == (limiter.held, limiter.settled, limiter.released, len(holds))
 
 
-def test_nothing_used(clock: TestClock) -> None:
+async def test_nothing_used(clock: TestClock) -> None:
     """All is given back."""
     limiter = Counting()
     holds = Holds(limiter, clock)
     owned = batch(clock)
-    holds.keep(owned, holds.reserve(KEY, SHARES, owned.created_us))
+    holds.keep(owned, await holds.reserve(KEY, SHARES, owned.created_us))
     holds.settle(owned, None, None)
 
     assert (0, 0, 2) == (limiter.held, limiter.settled, limiter.released)
 
 
-def test_all_or_none(clock: TestClock) -> None:
+async def test_all_or_none(clock: TestClock) -> None:
     """Where one model's share is refused, nothing stays held."""
     limiter = Counting(most=10)
     with pytest.raises(LimitExceeded):
-        Holds(limiter, clock).reserve(KEY, SHARES[::-1], 0)
+        await Holds(limiter, clock).reserve(KEY, SHARES[::-1], 0)
 
     assert (0, 1) == (limiter.held, limiter.released)
 
 
-def test_a_new_start(clock: TestClock) -> None:
+async def test_a_new_start(clock: TestClock) -> None:
     """What ran is held for again; what is refused runs unheld; what is long over is let be."""
     limiter = Counting(most=20)
     holds = Holds(limiter, clock)
     old = batch(clock, "old", age_us=31 * DAY_US)
     dear = Owned(**{**_fields(batch(clock, "dear")), "held": (Share("m", 1, 1000),)})  # type: ignore[arg-type]  # fields
-    holds.resume([(batch(clock), KEY), (old, KEY), (dear, KEY), (batch(clock), KEY)])
+    await holds.resume([(batch(clock), KEY), (old, KEY), (dear, KEY), (batch(clock), KEY)])
 
     assert (2, 1) == (limiter.held, len(holds))
     holds.settle(dear, USED, COST)
@@ -146,13 +149,13 @@ def _fields(owned: Owned) -> dict[str, object]:
     return {name: getattr(owned, name) for name in owned.__struct_fields__}
 
 
-def test_let_go_at_last(clock: TestClock) -> None:
+async def test_let_go_at_last(clock: TestClock) -> None:
     """Results that nobody read can be had no more after 30 days: the limiter hears that it was never told."""
     limiter = Counting()
     holds = Holds(limiter, clock)
     old, new = batch(clock, "old", age_us=31 * DAY_US), batch(clock)
-    holds.keep(old, holds.reserve(KEY, SHARES, old.created_us))
-    holds.keep(new, holds.reserve(KEY, SHARES, new.created_us))
+    holds.keep(old, await holds.reserve(KEY, SHARES, old.created_us))
+    holds.keep(new, await holds.reserve(KEY, SHARES, new.created_us))
 
     assert [(None, None), (None, None)] == limiter.booked
     assert (2, 1) == (limiter.held, len(holds))

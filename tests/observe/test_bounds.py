@@ -5,7 +5,7 @@ import tracemalloc
 
 from msgspec import structs
 
-from clearway.core.exchange import Admission, AttemptEnd, AttemptStart, Measure, Settlement
+from clearway.core.exchange import Admission, AttemptEnd, AttemptStart, Finished, Measure, Settlement, Tried
 from clearway.core.usage import Cost, Usage
 from clearway.observe.bounded import OTHER
 from clearway.observe.exposition import Exposition
@@ -86,15 +86,12 @@ def records(number: int, *, asked: str, answered: str | None, **words: str) -> t
 def drive(tally: Tally, number: int = 0, *, asked: str = "m", answered: str | None = "m", **words: str) -> None:
     """One exchange of two attempts, from its admission to its end."""
     admission, end, settlement = records(number, asked=asked, answered=answered, **words)
-    tally.admitted(admission)
-    tally.first_token(admission.id)
-    for _ in range(2):
-        tally.tried(START, end)
-    tally.settled(settlement)
+    tally.settled(Finished(admission, (Tried(START, end),) * 2, settlement))
 
 
 def text(tally: Tally, reading: Reading = READING) -> Scraped:
     """What would be told."""
+    tally.count()
     return Scraped(Exposition(tally).text(reading, "")[1].decode())
 
 
@@ -184,6 +181,7 @@ def test_money_is_exact_to_nine_million_dollars() -> None:
     """A number of the text is a double: whole nano-dollars up to 2**53 of them are told exactly."""
     tally = Tally()
     drive(tally)
+    tally.count()
     for nano in (1, 999_999_999, 2**53 - 1):
         next(iter(tally.spent.cells.values())).cost_nano = nano
 
@@ -194,12 +192,10 @@ def test_counting_costs_microseconds() -> None:
     """All that an exchange costs on the way is a few microseconds; four times that here, where others are busy too."""
     tally, rounds = Tally(), 5_000
     admission, end, settlement = records(0, asked="m", answered="m")
+    finished = Finished(admission, (Tried(START, end),), settlement)
 
     def once() -> None:
-        tally.admitted(admission)
-        tally.first_token("id-0")
-        tally.tried(START, end)
-        tally.settled(settlement)
+        tally.settled(finished)
 
     best_s = min(timeit.repeat(once, number=rounds, repeat=7)) / rounds
 

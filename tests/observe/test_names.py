@@ -32,6 +32,7 @@ def filled() -> tuple[Tally, Reading]:
     tally = Tally()
     drive(tally, asked="m", answered="m")
     drive(tally, asked="m", answered="m", error="api_error", status="500", billing="plan", tools="1")
+    tally.count()
     day, tokens = parse_budget("5usd/day"), parse_budget("5tokens/day")
     level = BudgetState(key_id=None, key_name=None, budget=day, spent=1, held=1, since_us=0, resets_us=1)
     return (

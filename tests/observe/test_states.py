@@ -9,6 +9,7 @@ import pytest
 from msgspec import structs
 
 from clearway.core.budget import parse_budget
+from clearway.core.exchange import Finished, Tried
 from clearway.limits.protocol import BudgetState
 from clearway.observe.feed import LiveFeed
 from clearway.observe.tally import Tally
@@ -93,8 +94,7 @@ def test_dropped_updates_are_counted_for_good() -> None:
         for number in range(600):
             admission, end, settlement = records(number, asked="m", answered="m")
             feed.admitted(admission)
-            feed.tried(START, end)
-            feed.settled(settlement)
+            feed.settled(Finished(admission, (Tried(START, end),), settlement))
         assert (1, 200) == (feed.watchers, feed.dropped)
     assert (0, 200) == (feed.watchers, feed.dropped)
 

@@ -177,6 +177,7 @@ def _reading(back: Back, room: BodyRoom, load: Load, *, is_ready: bool) -> Readi
     turned_away["overloaded"] = turned_away.get("overloaded", 0) + load.turned_away
     return Reading(
         is_ready=is_ready,
+        running=feed.running,
         in_flight=load.in_flight,
         body_bytes=room.buffered,
         bodies_reading=room.reading,

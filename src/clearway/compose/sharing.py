@@ -81,7 +81,7 @@ class Sharing:
         self._post: Post | None = None
 
     def keeper(
-        self, settings: Settings, *, clock: Clock, ceilings: Ceilings, on_spent: Callable[[Share], None]
+        self, settings: Settings, *, clock: Clock, ceilings: Ceilings, on_spent: Callable[[Share], float]
     ) -> "SharedKeeper":
         """What decides."""
         from clearway.limits.shared.keeper import SharedKeeper  # noqa: PLC0415

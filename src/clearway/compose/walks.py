@@ -17,7 +17,7 @@ from clearway.core.clock import Clock
 from clearway.core.exchange import Endpoint
 from clearway.core.secret import Secret
 from clearway.core.usage import Billing, Cost, Usage
-from clearway.gateway.bookkeeping import Books, Feed, Pricing
+from clearway.gateway.bookkeeping import Books, Pricing
 from clearway.gateway.objects.holds import Holds
 from clearway.gateway.objects.serve import Objects
 from clearway.gateway.pipeline import Gateway, Lasting, Settings
@@ -28,10 +28,11 @@ from clearway.limits.keeper import Ceilings, Keeper
 from clearway.limits.keeper import Settings as LimitSettings
 from clearway.limits.protocol import Estimate
 from clearway.observe.alerts import Alerts
-from clearway.observe.feeds import Feeds
+from clearway.observe.feed import LiveFeed
+from clearway.observe.feeds import Feeds, Listener
 from clearway.observe.logging import ExchangeLog
 from clearway.observe.windows import Windows
-from clearway.pricing.ceiling import NOTHING_COSTS, Ceiling, ceiling
+from clearway.pricing.ceiling import NOTHING_COSTS, Ceiling, DearestRates
 from clearway.pricing.cost import cost
 from clearway.pricing.prices import PriceFileError, PriceList
 from clearway.server.reload import Walks
@@ -46,7 +47,9 @@ class Making(msgspec.Struct, frozen=True, kw_only=True):
     instance_id: str
     lasting: Lasting
     writer: Writer
-    feeds: tuple[Feed, ...]
+    feed: LiveFeed
+    listeners: tuple[Listener, ...]
+    """Hear of what is over."""
     keeper: Keeper
     limits_changed: Callable[[], None]
     """Has the keeper take other settings."""
@@ -79,11 +82,10 @@ class Making(msgspec.Struct, frozen=True, kw_only=True):
             self.windows.spend(self.credentials(upstreams))
             self.keeper.adjust(limits, ceilings)
             self.limits_changed()
-            # The log of exchanges looks at the level once.
-            told = Feeds(*self.feeds, ExchangeLog())
+            log = ExchangeLog()
             books = Books(
                 journal=self.writer,
-                feed=told,
+                feed=Feeds(self.feed, (*self.listeners, log) if log.is_on else self.listeners),
                 clock=self.clock,
                 price=_pricing(prices),
                 windows=self.windows,
@@ -142,14 +144,14 @@ def limits_of(config: Config) -> LimitSettings:
 
 def ceilings_of(prices: PriceList) -> Ceilings:
     """What the tokens of an estimate can cost at most."""
+    dearest = DearestRates(prices)
 
     def ceilings(estimate: Estimate, at_us: int) -> Ceiling | None:
         if not estimate.model:
             return NOTHING_COSTS
-        return ceiling(
+        return dearest.find(
             estimate.model,
             at_us=at_us,
-            prices=prices,
             input_tokens=estimate.input_tokens,
             writes_cache=estimate.writes_cache,
             is_plain=estimate.is_plain,

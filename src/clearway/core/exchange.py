@@ -126,3 +126,18 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Record = Admission | AttemptStart | AttemptEnd | Progress | Settlement
+
+
+class Tried(msgspec.Struct, frozen=True):
+    """One try, from its beginning to its end."""
+
+    start: AttemptStart
+    end: AttemptEnd
+
+
+class Finished(msgspec.Struct, frozen=True):
+    """One exchange that is over, whole."""
+
+    admission: Admission
+    tries: tuple[Tried, ...]
+    settlement: Settlement

@@ -10,7 +10,17 @@ import msgspec
 
 from clearway.core.clock import Clock
 from clearway.core.errors import GatewayError, UpstreamUnreachable
-from clearway.core.exchange import Admission, AttemptEnd, AttemptStart, Measure, Outcome, Progress, Settlement
+from clearway.core.exchange import (
+    Admission,
+    AttemptEnd,
+    AttemptStart,
+    Finished,
+    Measure,
+    Outcome,
+    Progress,
+    Settlement,
+    Tried,
+)
 from clearway.core.usage import Billing, Cost, Usage
 from clearway.gateway import labels
 from clearway.gateway.route import Target
@@ -39,11 +49,7 @@ class Feed(Protocol):
         """Its first output came."""
         ...
 
-    def tried(self, start: AttemptStart, end: AttemptEnd) -> None:
-        """One of its tries is over."""
-        ...
-
-    def settled(self, settlement: Settlement) -> None:
+    def settled(self, finished: Finished) -> None:
         """It is over."""
         ...
 
@@ -227,7 +233,7 @@ class Attempt:
             measure=measure,
         )
         self._books.journal.end(end)
-        self._books.feed.tried(self.start, end)
+        self.exchange.tries.append(Tried(self.start, end))
         self._books.tally.ended(self.target.upstream.name, end)
 
 
@@ -245,6 +251,7 @@ class Exchange:
         "id",
         "settled",
         "stopped_by",
+        "tries",
     )
 
     def __init__(self, books: Books, admission: Admission) -> None:
@@ -252,6 +259,8 @@ class Exchange:
         self.admission = admission
         self.id = admission.id
         self.attempts = 0
+        self.tries: list[Tried] = []
+        """Those that are over."""
         self.attempt: Attempt | None = None
         self.settled = False
         self.budget_is_spent = False
@@ -314,7 +323,7 @@ class Exchange:
         # Each holds the other: without this, only the collector frees both.
         self.attempt = None
         self.books.journal.settle(settlement)
-        self.books.feed.settled(settlement)
+        self.books.feed.settled(Finished(self.admission, tuple(self.tries), settlement))
 
     async def committed(self) -> bool:
         """Wait until the admission is durable: before the last bytes go out."""

@@ -13,9 +13,10 @@ from clearway.gateway.route import Target
 from clearway.limits.protocol import OUTPUT_SLICE, Estimate
 
 _BYTES_PER_TOKEN_LOW = 2.5
-# Letters can be written as escapes, also those of a member's name.
+_ESCAPE = rb"\u00"
 _ESCAPED_LETTER = re.compile(rb"\\u00[67]")
-_DEARER = (b'"speed"', b'"inference_geo"')
+# Members that can make a token dearer.
+_SPEED, _GEO = b'"speed"', b'"inference_geo"'
 _Ttl = Literal["no", "5m", "1h"]
 
 
@@ -26,17 +27,20 @@ def estimate_of(walk: Walk, target: Target, billing: Billing) -> Estimate:
         return Estimate(model=None, input_tokens=0, output_tokens=1, billing=billing)
     asked = walk.asked
     body = asked.plain
-    most = asked.peek.max_tokens or OUTPUT_SLICE
-    is_escaped = _ESCAPED_LETTER.search(body) is not None
+    peek = asked.peek
+    most = peek.max_tokens or OUTPUT_SLICE
+    # Letters can be written as escapes, also those of a member's name.
+    at = body.find(_ESCAPE)
+    is_escaped = at >= 0 and _ESCAPED_LETTER.search(body, at) is not None
     return Estimate(
         model=target.model,
         input_tokens=int(len(body) / _BYTES_PER_TOKEN_LOW),
-        output_tokens=min(most, OUTPUT_SLICE) if asked.peek.stream else most,
-        most_output=asked.peek.max_tokens,
+        output_tokens=OUTPUT_SLICE if peek.stream and most > OUTPUT_SLICE else most,
+        most_output=peek.max_tokens,
         billing=billing,
         writes_cache="1h" if is_escaped else _ttl(body),
-        is_plain=not is_escaped and all(body.find(name) < 0 for name in _DEARER),
-        is_stream=bool(asked.peek.stream),
+        is_plain=not is_escaped and body.find(_SPEED) < 0 and body.find(_GEO) < 0,
+        is_stream=bool(peek.stream),
     )
 
 

@@ -7,7 +7,7 @@ tally that is there by then. Used by limits/keeper.
 from collections.abc import Sequence
 from typing import Protocol
 
-from clearway.core.usage import Cost, Usage
+from clearway.core.usage import Billing, Cost, Usage
 from clearway.keys.model import Key
 from clearway.limits.protocol import OUTPUT_SLICE, Estimate
 from clearway.limits.rates import Rates
@@ -18,20 +18,6 @@ MARGIN = 512
 """Before so much is left a stream asks for more."""
 _NO_END = 1 << 60
 """More tokens than any answer has."""
-
-
-class Entered:
-    """One exchange of a key."""
-
-    __slots__ = ("_rates",)
-
-    def __init__(self, rates: Rates) -> None:
-        self._rates = rates
-        rates.running += 1
-
-    def leave(self) -> None:
-        """It is over."""
-        self._rates.running -= 1
 
 
 class NoEntry:
@@ -70,14 +56,14 @@ def first_output(output_tokens: int) -> int:
 class Desk(Protocol):
     """Where what is held is given back."""
 
-    def shares(self, key: Key | None, estimate: Estimate, admitted_us: int) -> Sequence[Share]:
+    def shares(self, key: Key | None, billing: Billing, admitted_us: int) -> Sequence[Share]:
         """The budgets that have to pay, as they are now."""
         ...
 
     def count(
         self, key: Key | None, admitted_us: int, usage: Usage | None, cost: Cost | None, tallies: Sequence[Tally]
     ) -> None:
-        """Add what was used to `tallies`, and to those that have begun since."""
+        """Add what was used to those of `tallies` that are still kept, and to those that have begun since."""
         ...
 
     def now(self) -> float:
@@ -119,6 +105,7 @@ class Held:
         key: Whose it is.
         estimate: What is held.
         output_tokens: For how much output at first.
+        nano: The most that it costs, with the prompt; 0 where no budget is in USD.
         admitted_us: Decides the periods.
         tallies: Where it is held.
         rates: Of the key, from which the tokens were taken; None: it has no limits per minute.
@@ -148,6 +135,7 @@ class Held:
         key: Key | None,
         estimate: Estimate,
         output_tokens: int,
+        nano: int,
         admitted_us: int,
         tallies: Sequence[Tally],
         rates: Rates | None,
@@ -161,10 +149,13 @@ class Held:
         self._rates = rates
         self._ceiling = ceiling
         self._is_open = True
-        self._nano = 0
-        self._tokens = 0
-        self._first_output = first_output(output_tokens)
-        self._hold(output_tokens)
+        self._nano = nano
+        self._tokens = tokens = estimate.input_tokens + output_tokens
+        self._output = output_tokens
+        self._first_output = min(OUTPUT_SLICE, output_tokens)
+        for tally in tallies:
+            tally.held_nano += nano
+            tally.held_tokens += tokens
 
     @property
     def output_tokens(self) -> int:
@@ -183,9 +174,8 @@ class Held:
         more = output_tokens - self._output
         if more <= 0:
             return True
-        for share in self._desk.shares(self._key, estimate, self._admitted_us):
-            room = share.budget.amount - share.spent - share.held
-            more = min(more, share.output_within(room, 0, self._ceiling))
+        for share in self._desk.shares(self._key, estimate.billing, self._admitted_us):
+            more = min(more, share.output_within(share.room(), 0, self._ceiling))
         if more <= 0:
             return False
         self._hold(self._output + more)
@@ -210,12 +200,13 @@ class Held:
             msg = "a reservation was ended twice"
             raise RuntimeError(msg)
         self._is_open = False
+        nano, tokens, rates = self._nano, self._tokens, self._rates
         for tally in self._tallies:
-            tally.held_nano -= self._nano
-            tally.held_tokens -= self._tokens
-        if self._rates is not None:
+            tally.held_nano -= nano
+            tally.held_tokens -= tokens
+        if rates is not None and rates.counts_tokens:
             lacks, over = prompt - self._estimate.input_tokens, output - self._first_output
-            self._rates.take_tokens(lacks, over, self._desk.now())
+            rates.take_tokens(lacks, over, self._desk.now())
 
     def _hold(self, output_tokens: int) -> None:
         """Hold for so much output in all, instead of what was held."""

@@ -19,11 +19,11 @@ from clearway.core.clock import Clock
 from clearway.core.errors import LimitExceeded, NotAllowed
 from clearway.core.exchange import Endpoint
 from clearway.core.fields import Fields
-from clearway.core.usage import Cost, Usage
+from clearway.core.usage import Billing, Cost, Usage
 from clearway.keys.model import Key
 from clearway.limits import refusals, told
 from clearway.limits.bucket import Bucket
-from clearway.limits.held import NO_ENTRY, Counted, Entered, Held, first_output
+from clearway.limits.held import NO_ENTRY, Counted, Held, first_output
 from clearway.limits.protocol import BudgetState, Entry, Estimate, Reservation
 from clearway.limits.rates import Limit, Rates
 from clearway.limits.tally import Account, Share, Tally
@@ -60,6 +60,7 @@ class Kept(msgspec.Struct):
     key: Key
     rates: Rates
     account: Account
+    told: told.ToldRates
 
 
 class Keeper:
@@ -69,7 +70,8 @@ class Keeper:
         settings: What holds for everybody.
         clock: The time.
         ceilings: Prices.
-        on_spent: Told of a budget after something was spent of it.
+        on_spent: Told of a budget after something was spent of it; returns from which spending on it wants to
+            hear of this period again, in the budget's unit.
     """
 
     def __init__(
@@ -78,7 +80,7 @@ class Keeper:
         *,
         clock: Clock,
         ceilings: Ceilings,
-        on_spent: Callable[[Share], None] | None = None,
+        on_spent: Callable[[Share], float] | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -104,10 +106,11 @@ class Keeper:
         for key in keys:
             if not is_limited(key):
                 continue
-            known = self._kept.get(key.id) or Kept(key, Rates(), Account(self._settings.zone))
+            known = self._kept.get(key.id) or self._new(key)
             kept[key.id] = known
             known.key = key
             known.rates.set(key, self._settings.count_tokens_per_minute, now)
+            known.told = told.ToldRates(known.rates)
             begun += [Begun(key.id, tally, now_us) for tally in known.account.set(key.budgets, key, now_us)]
         # What still runs for a key that is gone holds its own.
         self._kept = kept
@@ -120,13 +123,17 @@ class Keeper:
             return NO_ENTRY
         rates = kept.rates
         if endpoint == "count_tokens":
-            self._take_one(kept, "count-tokens", rates.counting)
+            counting = rates.counting
+            if counting is not None and not counting.try_take(1, self._clock.monotonic()):
+                raise self._short(kept, "count-tokens", counting, 1)
             return NO_ENTRY
         if key.parallel is not None and rates.running >= key.parallel:
             raise refusals.parallel(key, key.parallel)
-        if rates.requests is not None:
-            self._take_one(kept, "requests", rates.requests)
-        return Entered(rates)
+        requests = rates.requests
+        if requests is not None and not requests.try_take(1, self._clock.monotonic()):
+            raise self._short(kept, "requests", requests, 1)
+        rates.running += 1
+        return rates
 
     def reserve(self, key: Key | None, estimate: Callable[[], Estimate], *, admitted_us: int) -> Reservation:
         """See `Limiter.reserve`."""
@@ -135,18 +142,28 @@ class Keeper:
         if kept is None and not gateway.shares:
             return Counted(self, key, admitted_us)
         wanted = estimate()
-        shares = self.shares(key, wanted, admitted_us)
-        ceiling = None
-        output = wanted.output_tokens
-        if shares:
-            if any(share.is_money for share in shares):
+        shares = self.shares(key, wanted.billing, admitted_us)
+        ceiling, nano = None, 0
+        prompt, output = wanted.input_tokens, wanted.output_tokens
+        tokens, is_short = prompt + output, False
+        for share in shares:
+            if not share.is_money:
+                is_short |= share.room() < tokens
+                continue
+            if ceiling is None:
                 ceiling = self._ceiling(wanted, admitted_us)
+                nano = ceiling.nano(prompt, output)
+            is_short |= share.room() < nano
+        if is_short:
             output = self._output_that_fits(shares, wanted, ceiling)
+            nano = 0 if ceiling is None else ceiling.nano(prompt, output)
         if kept is None:
-            return Held(self, key, wanted, output, admitted_us, gateway.tallies, None, ceiling)
-        self._take_tokens(kept, wanted, output)
+            return Held(self, key, wanted, output, nano, admitted_us, gateway.tallies, None, ceiling)
+        rates = kept.rates
+        if rates.counts_tokens:
+            self._take_tokens(kept, prompt, output)
         tallies = kept.account.tallies + gateway.tallies
-        return Held(self, key, wanted, output, admitted_us, tallies, kept.rates, ceiling)
+        return Held(self, key, wanted, output, nano, admitted_us, tallies, rates, ceiling)
 
     def told(self, key: Key | None) -> Fields:
         """See `Limiter.told`."""
@@ -154,13 +171,13 @@ class Keeper:
         if kept is None:
             return _NOTHING_TOLD
         now_us = self._clock.now_us()
-        fields = told.of_rates(kept.rates, self._clock.monotonic(), now_us)
+        fields = kept.told.fields(self._clock.monotonic(), now_us)
         account = kept.account
         account.roll(now_us)
-        if not account.money:
+        money = account.money
+        if not money:
             return fields
-        most = account.money[0] if len(account.money) == 1 else max(account.money, key=_used)
-        return fields.joined(told.of_budget(most))
+        return fields.joined(told.of_budgets(money))
 
     def budgets(self) -> list[BudgetState]:
         """See `Limiter.budgets`."""
@@ -188,27 +205,41 @@ class Keeper:
         """By a clock that never steps."""
         return self._clock.monotonic()
 
-    def shares(self, key: Key | None, estimate: Estimate, admitted_us: int) -> Sequence[Share]:
+    def shares(self, key: Key | None, billing: Billing, admitted_us: int) -> Sequence[Share]:
         """The budgets that have to pay, as they are now."""
-        gateway, own = self._gateway, self._account_of(key) if key is not None else None
+        kept = None if key is None else self._kept.get(key.id)
+        gateway = self._gateway
         gateway.roll(admitted_us)
-        if own is None:
-            return gateway.paying(estimate.billing)
+        if kept is None:
+            return gateway.paying(billing)
+        own = kept.account
         own.roll(admitted_us)
-        return (*own.paying(estimate.billing), *gateway.paying(estimate.billing))
+        return own.paying(billing) + gateway.paying(billing)
 
     def count(
         self, key: Key | None, admitted_us: int, usage: Usage | None, cost: Cost | None, tallies: Sequence[Tally]
     ) -> None:
-        """Add what was used to `tallies`, and to those that have begun since."""
+        """Add what was used to those of `tallies` that are still kept, and to those that have begun since."""
         kept = None if key is None else self._kept.get(key.id)
-        for account in (self._gateway,) if kept is None else (kept.account, self._gateway):
+        accounts = (self._gateway,) if kept is None else (kept.account, self._gateway)
+        tokens = 0 if usage is None else usage.prompt_tokens + usage.output_tokens
+        nano = 0 if cost is None else cost.nano or 0
+        billed = nano if cost is not None and cost.billing == "billed" else 0
+        on_spent = self._on_spent
+        for account in accounts:
             for tally in account.tallies:
                 if tally in tallies or tally.span.has(admitted_us):
-                    tally.add(usage, cost)
-            if self._on_spent is not None:
+                    tally.tokens += tokens
+                    tally.billed += billed
+                    tally.estimates += nano - billed
+            if on_spent is not None:
                 for share in account.shares:
-                    self._on_spent(share)
+                    if share.spent >= share.told_at:
+                        share.told_at = on_spent(share)
+
+    def _new(self, key: Key) -> Kept:
+        rates = Rates()
+        return Kept(key, rates, Account(self._settings.zone), told.ToldRates(rates))
 
     def _account_of(self, key: Key | None) -> Account | None:
         if key is None:
@@ -216,31 +247,23 @@ class Keeper:
         kept = self._kept.get(key.id)
         return None if kept is None else kept.account
 
-    def _take_one(self, kept: Kept, limit: Limit, bucket: Bucket | None) -> None:
-        if bucket is not None:
-            now = self._clock.monotonic()
-            if not bucket.try_take(1, now):
-                raise self._short(kept, limit, bucket, 1)
-
     def _short(self, kept: Kept, limit: Limit, bucket: Bucket, amount: int) -> LimitExceeded:
         now = self._clock.monotonic()
-        fields = told.of_rates(kept.rates, now, self._clock.now_us())
+        fields = kept.told.fields(now, self._clock.now_us())
         return refusals.rate(kept.key, limit, bucket.per_minute, bucket.wait_s(amount, now), fields)
 
-    def _take_tokens(self, kept: Kept, wanted: Estimate, output_tokens: int) -> None:
+    def _take_tokens(self, kept: Kept, input_tokens: int, output_tokens: int) -> None:
         prompt, output = kept.rates.input_tokens, kept.rates.output_tokens
-        if prompt is None and output is None:
-            return
         now = self._clock.monotonic()
         # Of output it is not known what will come: that something is left will do.
         if output is not None:
             if not output.may_take(1, now):
                 raise self._short(kept, "output-tokens", output, 1)
             output.take(first_output(output_tokens), now)
-        if prompt is not None and not prompt.try_take(wanted.input_tokens, now):
+        if prompt is not None and not prompt.try_take(input_tokens, now):
             if output is not None:
                 output.take(-first_output(output_tokens), now)
-            raise self._short(kept, "input-tokens", prompt, wanted.input_tokens)
+            raise self._short(kept, "input-tokens", prompt, input_tokens)
 
     def _ceiling(self, wanted: Estimate, admitted_us: int) -> Ceiling:
         ceiling = self._ceilings(wanted, admitted_us)
@@ -261,8 +284,8 @@ class Keeper:
         least = (most + 1) // 2 if wanted.is_stream else most
         fits = most
         for share in shares:
-            unspent = share.budget.amount - share.spent
-            within = share.output_within(unspent - share.held, wanted.input_tokens, ceiling)
+            unspent = share.amount - share.spent
+            within = share.output_within(share.room(), wanted.input_tokens, ceiling)
             if within < most:
                 without_others = share.output_within(unspent, wanted.input_tokens, ceiling)
                 if without_others < least:
@@ -272,10 +295,6 @@ class Keeper:
                     raise refusals.held(state_of(share))
                 fits = min(fits, within)
         return fits
-
-
-def _used(share: Share) -> float:
-    return share.spent / share.budget.amount
 
 
 def state_of(share: Share) -> BudgetState:

@@ -17,7 +17,7 @@ Limit = Literal["requests", "input-tokens", "output-tokens", "count-tokens"]
 
 
 class Rates:
-    """Of one key. None: there is no such limit."""
+    """Of one key. None: there is no such limit. Is also the `Entry` of each of its exchanges."""
 
     __slots__ = ("counting", "input_tokens", "output_tokens", "requests", "running")
 
@@ -34,6 +34,15 @@ class Rates:
         self.input_tokens = _resized(self.input_tokens, key.input_tokens_per_minute, now)
         self.output_tokens = _resized(self.output_tokens, key.output_tokens_per_minute, now)
         self.counting = _resized(self.counting, count_tokens_per_minute, now)
+
+    @property
+    def counts_tokens(self) -> bool:
+        """There is a limit for tokens."""
+        return self.input_tokens is not None or self.output_tokens is not None
+
+    def leave(self) -> None:
+        """One exchange less."""
+        self.running -= 1
 
     def take_tokens(self, prompt: int, output: int, now: float) -> None:
         """Use them, whether they are there or not; negative: give them back."""

@@ -9,11 +9,11 @@ Growth: for each account and period of its budgets one tally, and those before t
 something still runs in.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import tzinfo
 
 from clearway.core.budget import Budget, Period
-from clearway.core.usage import Billing, Cost, Usage
+from clearway.core.usage import Billing
 from clearway.keys.model import Key
 from clearway.limits.period import Span, span_of
 from clearway.pricing.ceiling import Ceiling
@@ -42,29 +42,22 @@ class Tally:
         self.estimates += estimates
         self.tokens += tokens
 
-    def add(self, usage: Usage | None, cost: Cost | None) -> None:
-        """Count what was used."""
-        if usage is not None:
-            self.tokens += usage.prompt_tokens + usage.output_tokens
-        if cost is not None and cost.nano:
-            if cost.billing == "billed":
-                self.billed += cost.nano
-            else:
-                self.estimates += cost.nano
-
 
 class Share:
     """One budget and the tally that counts for it now."""
 
-    __slots__ = ("budget", "counts_estimates", "is_money", "key", "tally")
+    __slots__ = ("amount", "budget", "counts_estimates", "is_money", "key", "tally", "told_at")
 
     def __init__(self, budget: Budget, tally: Tally, key: Key | None) -> None:
         self.budget = budget
+        self.amount = budget.amount
         self.tally = tally
         self.key = key
         """Whose it is; None: the gateway's."""
         self.is_money = budget.unit == "usd"
         self.counts_estimates = key is not None and key.counts_estimates
+        self.told_at: float = 0
+        """Whoever is told of spending hears of it again from here on, in the budget's unit."""
 
     @property
     def spent(self) -> int:
@@ -73,6 +66,14 @@ class Share:
         if not self.is_money:
             return tally.tokens
         return tally.billed + tally.estimates if self.counts_estimates else tally.billed
+
+    def room(self) -> int:
+        """What is neither spent nor held, in the budget's unit."""
+        tally = self.tally
+        if not self.is_money:
+            return self.amount - tally.tokens - tally.held_tokens
+        room = self.amount - tally.billed - tally.held_nano
+        return room - tally.estimates if self.counts_estimates else room
 
     @property
     def key_id(self) -> str | None:
@@ -151,10 +152,11 @@ class Account:
                 self._by_period[period] = Tally(span_of(period, at_us, self._zone))
         self._arrange([share.budget for share in self.shares])
 
-    def paying(self, billing: Billing) -> Sequence[Share]:
+    def paying(self, billing: Billing) -> tuple[Share, ...]:
         """The budgets that have to pay: those in USD only for what is billed, or where estimates count."""
-        counts_estimates = self._key is not None and self._key.counts_estimates
-        return self.shares if billing == "billed" or counts_estimates else self._tokens_only
+        if billing == "billed" or (self._key is not None and self._key.counts_estimates):
+            return self.shares
+        return self._tokens_only
 
     def _arrange(self, budgets: Iterable[Budget]) -> None:
         self.shares = tuple(Share(budget, self._by_period[budget.period], self._key) for budget in budgets)

@@ -5,6 +5,7 @@ Claude Code shows a budget (2.1.329; `overage` is its word for money that is spe
 Used by limits/keeper.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -25,33 +26,57 @@ _MARKED = (_UNIFIED + b"overage-surpassed-threshold",)
 _RESETS = (_UNIFIED + b"reset", _UNIFIED + b"overage-reset")
 _MARKS = ((0.95, b"0.95"), (0.75, b"0.75"))
 """Parts of a budget from which Claude Code warns; it knows these two."""
+_LEAST_MARK = _MARKS[-1][0]
 _MOST_SHOWN = 0.99
 
 
-def of_rates(rates: Rates, now: float, now_us: int) -> Fields:
-    """Limit, what remains and when all is there again, for each limit of the key."""
-    names: tuple[bytes, ...] = ()
-    values: tuple[bytes, ...] = ()
-    for bucket, own in ((rates.requests, _REQUESTS), (rates.input_tokens, _INPUT), (rates.output_tokens, _OUTPUT)):
-        if bucket is not None:
+class ToldRates:
+    """Limit, what remains and when all is there again, for each limit of a key.
+
+    Args:
+        rates: Its limits as they are now.
+    """
+
+    __slots__ = ("_names", "_rows")
+
+    def __init__(self, rates: Rates) -> None:
+        known = ((rates.requests, _REQUESTS), (rates.input_tokens, _INPUT), (rates.output_tokens, _OUTPUT))
+        there = [(bucket, names) for bucket, names in known if bucket is not None]
+        self._names = tuple(name for _, names in there for name in names)
+        self._rows = [(bucket, b"%d" % bucket.per_minute) for bucket, _ in there]
+
+    def fields(self, now: float, now_us: int) -> Fields:
+        """At a moment, by both clocks."""
+        values: list[bytes] = []
+        now_s = now_us / 1_000_000
+        for bucket, limit in self._rows:
             remaining, full_in_s = bucket.told(now)
-            names += own
-            at = int(now_us / 1_000_000 + full_in_s)
-            values += (b"%d" % bucket.per_minute, b"%d" % remaining, _moment(at))
-    return Fields(names, values)
+            values += (limit, b"%d" % remaining, _moment(int(now_s + full_in_s)))
+        return Fields(self._names, tuple(values))
 
 
-def of_budget(share: Share) -> Fields:
-    """How much of a budget is used."""
-    part = min(share.spent / share.budget.amount, _MOST_SHOWN)
-    used = b"%.2f" % part
+def of_budgets(shares: Sequence[Share]) -> Fields:
+    """How much is used of that budget which is used most."""
+    part, most = -1.0, shares[0]
+    for share in shares:
+        used = share.spent / share.amount
+        if used > part:
+            part, most = used, share
+    part = min(part, _MOST_SHOWN)
+    mark = None if part < _LEAST_MARK else next(text for least, text in _MARKS if part >= least)
+    return _of_part(round(part * 100), mark, most.resets_us)
+
+
+@lru_cache(maxsize=256)
+def _of_part(hundredths: int, mark: bytes | None, resets_us: int | None) -> Fields:
+    """Few differ."""
+    used = b"%.2f" % (hundredths / 100)
     names: tuple[bytes, ...] = _SHOWN
     values: tuple[bytes, ...] = (b"allowed", b"overage", b"allowed", used)
-    if part >= _MARKS[-1][0]:
-        mark = next(text for least, text in _MARKS if part >= least)
+    if mark is not None:
         names += _MARKED
         values = (b"allowed_warning", b"overage", b"allowed_warning", used, mark)
-    if (resets_us := share.resets_us) is not None:
+    if resets_us is not None:
         at = b"%d" % (resets_us // 1_000_000)
         names += _RESETS
         values += (at, at)

@@ -151,11 +151,16 @@ class Alerts:
             delivery = Delivery(receiver, self._clock, self._patience)
             self._deliveries[delivery] = self._group.create_task(delivery.attend()) if self._group else None
 
-    def budget(self, state: Spend) -> None:
-        """The spend of a budget has risen."""
+    def budget(self, state: Spend) -> float:
+        """The spend of a budget has risen.
+
+        Returns:
+            From which spending on something new is to be told of this period, in the budget's unit.
+        """
         known = self._known.get((state.key_id, state.budget))
-        if known is None or state.spent >= known.next_at or known.since_us != state.since_us:
-            self._look_at_budget(state, known)
+        if known is not None and state.spent < known.next_at and known.since_us == state.since_us:
+            return known.next_at
+        return self._look_at_budget(state, known)
 
     def window(self, label: str, window: str, utilization: float, resets_us: int | None) -> None:
         """A window of a subscription was observed.
@@ -191,14 +196,14 @@ class Alerts:
             finally:
                 self._group = None
 
-    def _look_at_budget(self, state: Spend, known: _Known | None) -> None:
+    def _look_at_budget(self, state: Spend, known: _Known | None) -> float:
         budget = state.budget
         passed = [each for each in self._permilles if state.spent * _WHOLE >= each * budget.amount]
         following = [each for each in self._permilles if each not in passed]
         next_at = following[0] * budget.amount / _WHOLE if following else float("inf")
         self._remember((state.key_id, budget), state.since_us, next_at)
         if not passed or (known is not None and known.since_us == state.since_us and state.spent < known.next_at):
-            return
+            return next_at
         who = "the gateway" if state.key_id is None else f"the key {state.key_name}"
         percent = state.spent * 100 // budget.amount
         self._put(
@@ -223,6 +228,7 @@ class Alerts:
                 },
             )
         )
+        return next_at
 
     def _look_at_window(self, label: str, window: str, utilization: float, since_us: int, known: _Known | None) -> None:
         used = utilization * _WHOLE

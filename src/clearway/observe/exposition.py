@@ -94,7 +94,7 @@ class _States(Collector):
         yield _family(metrics.COOL_DOWNS, now.cool_downs.items())
         yield _family(metrics.COOLING, self._cooling(now))
         yield _family(metrics.TURNED_AWAY, (((code,), count) for code, count in now.turned_away.items()))
-        running = list(self._tally.open.values())
+        running = now.running
         open_ones = Counter({"messages": 0}) + Counter(admission.endpoint for admission in running)
         yield _family(metrics.OPEN, (((name,), count) for name, count in ({"messages": 0} | open_ones).items()))
         streams = sum(bool(admission.stream) for admission in running)

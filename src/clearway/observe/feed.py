@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import msgspec
 
-from clearway.core.exchange import Admission, AttemptEnd, AttemptStart, Settlement
+from clearway.core.exchange import Admission, Finished, Settlement
 from clearway.ledger.protocol import ExchangeRow
 from clearway.ledger.rows import ADMITTED, SETTLED, admission_row, named, settlement_row
 from clearway.observe.protocol import Update, What
@@ -63,6 +63,11 @@ class LiveFeed:
         return len(self._open)
 
     @property
+    def running(self) -> list[Admission]:
+        """Those, as they were admitted."""
+        return list(self._open.values())
+
+    @property
     def watchers(self) -> int:
         """Who watches now."""
         return len(self._watchers)
@@ -83,14 +88,11 @@ class LiveFeed:
         if self._watchers and (admission := self._open.get(exchange_id)):
             self._tell("first_token", _row(admission))
 
-    def tried(self, start: AttemptStart, end: AttemptEnd) -> None:
-        """Not an update of its own."""
-
-    def settled(self, settlement: Settlement) -> None:
+    def settled(self, finished: Finished) -> None:
         """It is over."""
-        admission = self._open.pop(settlement.exchange_id, None)
-        if self._watchers and admission is not None:
-            self._tell("settled", _row(admission, settlement))
+        del self._open[finished.admission.id]
+        if self._watchers:
+            self._tell("settled", _row(finished.admission, finished.settlement))
 
     def _tell(self, what: What, row: ExchangeRow) -> None:
         update = Update(what=what, exchange=row)

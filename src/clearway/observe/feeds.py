@@ -1,52 +1,35 @@
-"""Several feeds as one. Used by compose."""
+"""Who hears of exchanges: the live feed of all that happens, the others of what is over. Used by compose."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from clearway.core.exchange import Admission, AttemptEnd, AttemptStart, Settlement
+from clearway.core.exchange import Finished
+from clearway.observe.feed import LiveFeed
 
 
-class Told(Protocol):
-    """One that is told (`gateway.bookkeeping.Feed`)."""
+class Listener(Protocol):
+    """Hears of what is over."""
 
-    def admitted(self, admission: Admission) -> None:
-        """An exchange was admitted."""
-        ...
-
-    def first_token(self, exchange_id: str) -> None:
-        """Its first output came."""
-        ...
-
-    def tried(self, start: AttemptStart, end: AttemptEnd) -> None:
-        """One try is over."""
-        ...
-
-    def settled(self, settlement: Settlement) -> None:
-        """It is over."""
+    def settled(self, finished: Finished) -> None:
+        """An exchange is over. Never waits and never fails."""
         ...
 
 
 class Feeds:
-    """Tells each of them, in order."""
+    """Implements `gateway.bookkeeping.Feed`: tells each of them, in order.
 
-    def __init__(self, *feeds: Told) -> None:
-        self._feeds = feeds
+    Args:
+        live: Hears of beginnings too.
+        listeners: The others.
+    """
 
-    def admitted(self, admission: Admission) -> None:
-        """An exchange was admitted."""
-        for feed in self._feeds:
-            feed.admitted(admission)
+    def __init__(self, live: LiveFeed, listeners: Sequence[Listener]) -> None:
+        # No layer between: these come with every request.
+        self.admitted = live.admitted
+        self.first_token = live.first_token
+        self._settled = [listener.settled for listener in (live, *listeners)]
 
-    def first_token(self, exchange_id: str) -> None:
-        """Its first output came."""
-        for feed in self._feeds:
-            feed.first_token(exchange_id)
-
-    def tried(self, start: AttemptStart, end: AttemptEnd) -> None:
-        """One try is over."""
-        for feed in self._feeds:
-            feed.tried(start, end)
-
-    def settled(self, settlement: Settlement) -> None:
+    def settled(self, finished: Finished) -> None:
         """It is over."""
-        for feed in self._feeds:
-            feed.settled(settlement)
+        for settled in self._settled:
+            settled(finished)

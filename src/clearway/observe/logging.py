@@ -10,7 +10,7 @@ import sys
 import structlog
 
 from clearway.config.model import Log
-from clearway.core.exchange import Admission, AttemptEnd, AttemptStart, Settlement
+from clearway.core.exchange import Finished
 
 
 def configure(settings: Log) -> None:
@@ -44,23 +44,17 @@ class ExchangeLog:
     """One info line for each exchange that is over."""
 
     def __init__(self) -> None:
-        # Bound once: each exchange then costs one call, or none below the level.
+        # Bound once: each exchange then costs one call.
         self._log = structlog.get_logger().bind()
-        self._is_on = bool(self._log.is_enabled_for(logging.INFO))
 
-    def admitted(self, admission: Admission) -> None:
-        """Not a line of its own."""
+    @property
+    def is_on(self) -> bool:
+        """The level of the log lets these lines through."""
+        return bool(self._log.is_enabled_for(logging.INFO))
 
-    def first_token(self, exchange_id: str) -> None:
-        """Not a line of its own."""
-
-    def tried(self, start: AttemptStart, end: AttemptEnd) -> None:
-        """Not a line of its own."""
-
-    def settled(self, settlement: Settlement) -> None:
+    def settled(self, finished: Finished) -> None:
         """The line."""
-        if not self._is_on:
-            return
+        settlement = finished.settlement
         measure = settlement.measure
         cost = measure.cost
         self._log.info(

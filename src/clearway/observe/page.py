@@ -32,6 +32,7 @@ class Page:
     async def text(self, accept: str) -> tuple[str, bytes]:
         """The type of the content, and the content, for a client that accepts `accept`."""
         async with self._writing:
+            self._tally.count()
             return await asyncio.to_thread(self._write, self._read(), accept)
 
     def _write(self, reading: Reading, accept: str) -> tuple[str, bytes]:

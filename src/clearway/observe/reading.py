@@ -11,6 +11,7 @@ from typing import Protocol
 import msgspec
 
 from clearway.core.budget import Budget
+from clearway.core.exchange import Admission
 from clearway.observe.protocol import Cooling
 
 
@@ -81,6 +82,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """The states at one moment."""
 
     is_ready: bool
+    running: Sequence[Admission] = ()
+    """Exchanges that run."""
     in_flight: int
     body_bytes: int
     bodies_reading: int

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import structlog
 
-from clearway.core.exchange import Admission, AttemptEnd, AttemptStart, Measure, Settlement
+from clearway.core.exchange import Admission, AttemptEnd, AttemptStart, Finished, Measure, Settlement
 from clearway.core.usage import Cost, Usage
 from clearway.gateway import labels
 from clearway.gateway.bookkeeping import Books
@@ -113,7 +113,7 @@ class Charger:
                 measure=measure,
             )
             journal.settle(settlement)
-            self._books.feed.settled(settlement)
+            self._books.feed.settled(Finished(admission, (), settlement))
         return all([await journal.committed(place) for place in placed])
 
     def _admission(self, owned: Owned, key: Key, model: str | None) -> Admission:

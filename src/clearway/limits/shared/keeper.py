@@ -19,7 +19,7 @@ from clearway.core.errors import GatewayError, LimitsUnavailable
 from clearway.core.exchange import Endpoint
 from clearway.core.usage import Cost, Usage
 from clearway.keys.model import Key
-from clearway.limits import refusals, told
+from clearway.limits import refusals
 from clearway.limits.held import NO_ENTRY, Counted
 from clearway.limits.keeper import Begun, Ceilings, Keeper, Kept, Settings, is_limited, state_of
 from clearway.limits.protocol import OUTPUT_SLICE, Entry, Estimate, Later, Reservation
@@ -61,7 +61,7 @@ class SharedKeeper(Keeper):
         clock: Clock,
         ceilings: Ceilings,
         names: Names,
-        on_spent: Callable[[Share], None] | None = None,
+        on_spent: Callable[[Share], float] | None = None,
     ) -> None:
         super().__init__(settings, clock=clock, ceilings=ceilings, on_spent=on_spent)
         self.names = names
@@ -129,7 +129,7 @@ class SharedKeeper(Keeper):
 
     def paying(self, key: Key | None, estimate: Estimate, admitted_us: int) -> Sequence[Share]:
         """The budgets that have to pay, as they are now."""
-        return self.shares(key, estimate, admitted_us)
+        return self.shares(key, estimate.billing, admitted_us)
 
     def stakes(self, key: Key | None, admitted_us: int) -> Sequence[Stake]:  # noqa: ARG002  # rolled by `paying`
         """Where it is counted and held: everything of the key, and of the gateway."""
@@ -248,8 +248,8 @@ class SharedKeeper(Keeper):
         account = self._account_of_id(stake.key_id)
         if self._on_spent is not None and account is not None:
             for share in account.shares:
-                if share.tally is stake.tally:
-                    self._on_spent(share)
+                if share.tally is stake.tally and share.spent >= share.told_at:
+                    share.told_at = self._on_spent(share)
 
     def short(self, kept: Kept, limit: Limit, wait_s: int) -> GatewayError:
         """A limit per minute is used up."""
@@ -262,7 +262,7 @@ class SharedKeeper(Keeper):
         }
         bucket = buckets[limit]
         per_minute = 0 if bucket is None else bucket.per_minute
-        fields = told.of_rates(rates, self.now(), self._clock.now_us())
+        fields = kept.told.fields(self.now(), self._clock.now_us())
         return refusals.rate(kept.key, limit, per_minute, wait_s, fields)
 
     def refused(self, kind: object, share: Share) -> GatewayError:

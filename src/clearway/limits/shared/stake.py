@@ -68,7 +68,14 @@ class Stake:
 
     def spend(self, usage: Usage | None, cost: Cost | None) -> None:
         """Count what was used."""
-        self.own.add(usage, cost)
+        own = self.own
+        if usage is not None:
+            own.tokens += usage.prompt_tokens + usage.output_tokens
+        if cost is not None and cost.nano:
+            if cost.billing == "billed":
+                own.billed += cost.nano
+            else:
+                own.estimates += cost.nano
 
     def hold(self, nano: int, tokens: int) -> None:
         """More is held, or less: the sums follow when they are heard."""
@@ -148,7 +155,7 @@ class Run:
         buckets = (rates.requests, rates.input_tokens, rates.output_tokens)
         for bucket, level in zip(buckets, levels, strict=True):
             if bucket is not None:
-                bucket.take(bucket.level(now) - level, now)
+                bucket.set_level(level, now)
 
 
 class Used:

@@ -6,9 +6,7 @@ no content, no header and no secret to leave out. Pure. Used by observe/otel/sen
 
 from collections.abc import Iterable, Mapping
 
-import msgspec
-
-from clearway.core.exchange import Admission, AttemptEnd, AttemptStart, Endpoint, Measure, Settlement
+from clearway.core.exchange import Admission, AttemptEnd, Endpoint, Finished, Measure, Settlement, Tried
 from clearway.observe.otel import names
 from clearway.observe.otel.names import Names
 
@@ -24,21 +22,6 @@ _ROUTES: dict[Endpoint, str] = {
 }
 
 
-class Tried(msgspec.Struct, frozen=True):
-    """One try, from its beginning to its end."""
-
-    start: AttemptStart
-    end: AttemptEnd
-
-
-class Told(msgspec.Struct, frozen=True):
-    """One exchange that is over, whole."""
-
-    admission: Admission
-    tries: tuple[Tried, ...]
-    settlement: Settlement
-
-
 def server_name(admission: Admission) -> str:
     """The name of an exchange's span: of few different ones."""
     route = _ROUTES.get(admission.endpoint)
@@ -52,7 +35,7 @@ def client_name(admission: Admission, tried: Tried) -> str:
     return f"{names.CHAT} {tried.start.model}" if tried.start.model else names.CHAT
 
 
-def server_attributes(told: Told, words: Names) -> Attributes:
+def server_attributes(told: Finished, words: Names) -> Attributes:
     """Of an exchange: what a client asked of us."""
     admission, settlement = told.admission, told.settlement
     return _known(
@@ -78,7 +61,7 @@ def server_attributes(told: Told, words: Names) -> Attributes:
     )
 
 
-def client_attributes(told: Told, tried: Tried, words: Names) -> Attributes:
+def client_attributes(told: Finished, tried: Tried, words: Names) -> Attributes:
     """Of an attempt: what we asked of an upstream."""
     admission, measure = told.admission, tried.end.measure
     is_chat = admission.endpoint == "messages"

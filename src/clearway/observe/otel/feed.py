@@ -1,10 +1,10 @@
-"""The loop's side of OpenTelemetry: keeps what is told of an exchange together until it is over.
+"""The loop's side of OpenTelemetry: what is over is queued for a thread of its own.
 
-Then it is queued for a thread of its own, which makes spans and metrics of it and sends
-them (observe/otel/sender). Nothing here waits or fails; where the thread cannot follow,
-exchanges are dropped and counted. Used by compose, where `otel.endpoint` is set.
+That makes spans and metrics of it and sends them (observe/otel/sender). Nothing here
+waits or fails; where the thread cannot follow, exchanges are dropped and counted.
+Used by compose, where `otel.endpoint` is set.
 
-Growth: one small record for each open exchange; `_WAITING` that are over.
+Growth: `_WAITING` exchanges that are over.
 """
 
 import asyncio
@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Self
 import structlog
 
 from clearway.config.model import Otel
-from clearway.core.exchange import Admission, AttemptEnd, AttemptStart, Settlement
-from clearway.observe.otel.attributes import Told, Tried
+from clearway.core.exchange import Finished
 
 if TYPE_CHECKING:
     from clearway.observe.otel.sender import Sender
@@ -45,7 +44,7 @@ def is_installed() -> bool:
 
 
 class OtelFeed:
-    """Implements `gateway.bookkeeping.Feed`; its calls come from the event loop's thread.
+    """Hears of what is over, from the event loop's thread.
 
     Args:
         settings: Where to send what.
@@ -57,8 +56,7 @@ class OtelFeed:
         self._settings = settings
         self._instance_id = instance_id
         self._models = tuple(models)
-        self._open: dict[str, tuple[Admission, list[Tried]]] = {}
-        self._waiting: deque[Told] = deque()
+        self._waiting: deque[Finished] = deque()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="otel", daemon=True)
         self._sender: Sender | None = None
@@ -77,28 +75,12 @@ class OtelFeed:
             # Ends its waiting between tries; the thread itself does not hold up the process.
             await asyncio.to_thread(self._sender.give_up)
 
-    def admitted(self, admission: Admission) -> None:
-        """An exchange was admitted."""
-        self._open[admission.id] = (admission, [])
-
-    def first_token(self, exchange_id: str) -> None:
-        """Its first output came: told again when it is settled."""
-
-    def tried(self, start: AttemptStart, end: AttemptEnd) -> None:
-        """One of its tries is over."""
-        known = self._open.get(start.exchange_id)
-        if known is not None:
-            known[1].append(Tried(start, end))
-
-    def settled(self, settlement: Settlement) -> None:
-        """It is over."""
-        known = self._open.pop(settlement.exchange_id, None)
-        if known is None:
-            return
+    def settled(self, finished: Finished) -> None:
+        """An exchange is over."""
         if len(self._waiting) >= _WAITING:
             self.dropped += 1
             return
-        self._waiting.append(Told(known[0], tuple(known[1]), settlement))
+        self._waiting.append(finished)
 
     def _run(self) -> None:
         """On the thread, from start to end."""

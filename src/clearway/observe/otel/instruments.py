@@ -8,10 +8,11 @@ from collections.abc import Iterable
 
 from opentelemetry.metrics import Histogram, Meter
 
+from clearway.core.exchange import Finished, Tried
 from clearway.observe.bounded import Bounded
 from clearway.observe.cells import DURATION_US, FIRST_TOKEN_US
 from clearway.observe.otel import names
-from clearway.observe.otel.attributes import Attributes, Told, Tried, client_error, provider, server_error
+from clearway.observe.otel.attributes import Attributes, client_error, provider, server_error
 from clearway.observe.otel.names import Names
 
 _MODELS = 100
@@ -54,7 +55,7 @@ class Instruments:
         )
         self._cost = meter.create_counter(names.COST, "n{USD}", "Money really billed, in nano-dollars.")
 
-    def add(self, told: Told) -> None:
+    def add(self, told: Finished) -> None:
         """One exchange; only messages are operations of a model."""
         if told.admission.endpoint != "messages":
             return
@@ -69,7 +70,7 @@ class Instruments:
         if measure.first_token_us is not None:
             self._first_tokens.record(measure.first_token_us / _US, labels)
 
-    def _add_try(self, told: Told, tried: Tried) -> None:
+    def _add_try(self, told: Finished, tried: Tried) -> None:
         measure = tried.end.measure
         labels = self._labels(tried.start.kind, tried.start.model, measure.response_model)
         self._tries.record((measure.total_us or 0) / _US, self._with_error(labels, client_error(tried.end)))

@@ -33,9 +33,8 @@ from opentelemetry.trace import (
 
 from clearway import __version__
 from clearway.config.model import Otel
+from clearway.core.exchange import Finished, Tried
 from clearway.observe.otel.attributes import (
-    Told,
-    Tried,
     client_attributes,
     client_error,
     client_name,
@@ -86,7 +85,7 @@ class Sender:
         self._metrics = OTLPMetricExporter(f"{base}/v1/metrics", timeout=_TIMEOUT_S, session=_session())
         self._news = {signal: _News(settings.endpoint, signal) for signal in ("traces", "metrics")}
 
-    def send(self, batch: Iterable[Told]) -> None:
+    def send(self, batch: Iterable[Finished]) -> None:
         """Spans and figures of exchanges that are over."""
         for told in batch:
             self._trace(told)
@@ -114,7 +113,7 @@ class Sender:
 
     give_up = close
 
-    def _trace(self, told: Told) -> None:
+    def _trace(self, told: Finished) -> None:
         admission, settlement = told.admission, told.settlement
         span = self._tracer.start_span(
             server_name(admission),
@@ -131,7 +130,7 @@ class Sender:
         # Durations are of the monotonic clock: a clock that was set makes none negative.
         span.end((admission.admitted_us + (settlement.measure.total_us or 0)) * _NS_PER_US)
 
-    def _trace_try(self, told: Told, tried: Tried, inside: Context) -> None:
+    def _trace_try(self, told: Finished, tried: Tried, inside: Context) -> None:
         span = self._tracer.start_span(
             client_name(told.admission, tried),
             context=inside,
