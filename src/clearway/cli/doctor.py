@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from clearway.cli.clean import clean
+from clearway.cli.diagnosis.counters import check_counters
 from clearway.cli.diagnosis.finding import Finding, fail, ok
 from clearway.cli.diagnosis.home import check_home, check_owner
 from clearway.cli.diagnosis.network import check_cooling, check_listening, check_proxies, check_upstreams
@@ -69,6 +70,7 @@ def _configured(loaded: Loaded, environ: dict[str, str]) -> Iterator[Finding]:
     config, clock = loaded.config, SystemClock()
     yield ok("configuration", f"valid, from {loaded.path or 'the defaults and the environment'}")
     yield from check_home(config)
+    yield from check_counters(config, environ)
     owner, status = check_owner(config)
     yield owner
     yield from check_listening(config, status)

@@ -114,6 +114,9 @@ class _States(Collector):
             (metrics.READY, now.is_ready),
         ):
             yield _family(metric, [((), int(value))])
+        if now.shared_up is not None:
+            yield _family(metrics.SHARED_UP, [((), int(now.shared_up))])
+            yield _family(metrics.SHARED_FAILURES, [((), now.shared_failures)])
         yield _family(metrics.BUILD, [((__version__, platform.python_version()), 1)])
         yield from self._budgets(now.budgets[:_MOST_LEVELS])
         yield from _windows(now.windows[:_MOST_LEVELS])
