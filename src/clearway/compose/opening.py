@@ -138,7 +138,7 @@ async def gateway(
             windows=kept.windows,
             credentials=fleet.credentials,
             owners=OwnerTable(store.database),
-            holds=Holds(keeper, clock),
+            holds=Holds(keeper, clock, sharing.batches() if sharing is not None else None),
             counts=UpstreamTally(),
             environ=environ,
             clock=clock,
@@ -212,7 +212,8 @@ async def _counting(
     """Have the past counted, and the keys as they are; what is to be called when they have changed."""
     written, changed = partial(kept.writer.flush, _SOON_S), lasting.running.look
     if sharing is not None:
-        on_change = await sharing.start(kept.keys.keys, written=written, changed=changed)
+        owners = OwnerTable(store.database)
+        on_change = await sharing.start(kept.keys.keys, written=written, changed=changed, owners=owners)
     else:
         loader = Loader(keeper, kept.keys.keys, store, written=written, changed=changed)
         await loader.start()

@@ -6,24 +6,30 @@ Nothing of it is imported where that is not set. Used by compose/opening and com
 import asyncio
 import contextlib
 import importlib.util
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from clearway.config.model import Config
 from clearway.config.problems import ConfigError, Problem
 from clearway.config.secrets import resolve
 from clearway.core.clock import Clock
+from clearway.gateway.objects.holds import estimate_of_share, name_of
 from clearway.keys.model import Key
 from clearway.ledger.database import Database
+from clearway.ledger.objects import OwnerTable
 from clearway.limits.keeper import Ceilings, Settings
 from clearway.limits.tally import Share
 
 if TYPE_CHECKING:
     from clearway.ledger.parts import Parts
+    from clearway.limits.shared.batches import SharedBatches
     from clearway.limits.shared.keeper import SharedKeeper
     from clearway.limits.shared.keys import Names
     from clearway.limits.shared.link import Link
     from clearway.limits.shared.post import Post
+
+_FIRST_S = 0.5
+"""A start waits so long for the first answer; without one it is a start all the same."""
 
 
 async def open_sharing(  # what it is made of
@@ -98,15 +104,34 @@ class Sharing:
         *,
         written: Callable[[], Awaitable[object]],
         changed: Callable[[], object],
+        owners: OwnerTable,
     ) -> Callable[[], None]:
         """Begin to count, until the stack unwinds; what is to be called when keys have changed."""
+        from clearway.limits.shared.batches import Running  # noqa: PLC0415
         from clearway.limits.shared.past import SharedLoader  # noqa: PLC0415
 
-        keeper, post = self._keeper, self._post
-        if keeper is None or post is None:
-            msg = "there is no keeper yet"
+        keeper = self._made()
+        post = keeper.post
+        if post is None:
+            msg = "there is no post yet"
             raise RuntimeError(msg)
-        loader = SharedLoader(keeper, post, self._parts, self._clock, keys, written=written, changed=changed)
+
+        def batches() -> Iterator[Running]:
+            for owned, _ in owners.uncharged():
+                estimates = [estimate_of_share(share) for share in owned.held]
+                yield Running(name_of(owned), owned.key_id, owned.created_us, estimates)
+
+        loader = SharedLoader(
+            keeper,
+            post,
+            self._parts,
+            self._clock,
+            keys,
+            written=written,
+            changed=changed,
+            batches=batches,
+            holds=self.batches(),
+        )
         loader.start()
         group = await self._stack.enter_async_context(asyncio.TaskGroup())
         duties = [
@@ -120,7 +145,20 @@ class Sharing:
                 duty.cancel()
 
         self._stack.push_async_callback(stop)
+        await post.begun(_FIRST_S)
         return loader.on_change
+
+    def batches(self) -> "SharedBatches":
+        """Where what batches hold is kept."""
+        from clearway.limits.shared.batches import SharedBatches  # noqa: PLC0415
+
+        return SharedBatches(self._made())
+
+    def _made(self) -> "SharedKeeper":
+        if self._keeper is None:
+            msg = "there is no keeper yet"
+            raise RuntimeError(msg)
+        return self._keeper
 
     @property
     def is_up(self) -> bool:

@@ -6,7 +6,7 @@ whatever happens to the exchange.
 """
 
 from asyncio import Future
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import CoroutineType
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
@@ -81,6 +81,18 @@ class Reservation(Protocol):
 
     def release(self) -> None:
         """Give everything back: certainly nothing was used."""
+        ...
+
+
+class BatchHolds(Protocol):
+    """Where what is held for batches outlives this process, and others may end it."""
+
+    def keep(self, name: str, reservations: Iterable[Reservation]) -> None:
+        """What is held for a batch is its own from now on."""
+        ...
+
+    def settle(self, name: str, key_id: str, since_us: int, usage: Usage | None, cost: Cost | None) -> None:
+        """Book what it used, and give back what was held; None: nothing was used, or it was never told."""
         ...
 
 

@@ -17,7 +17,7 @@ from clearway.core.errors import LimitExceeded, LimitsUnavailable
 from clearway.core.usage import Cost, Usage
 from clearway.keys.model import Key
 from clearway.ledger.ownership import Owned, Share
-from clearway.limits.protocol import Estimate, Limiter, Reservation
+from clearway.limits.protocol import BatchHolds, Estimate, Limiter, Reservation
 
 log = structlog.get_logger()
 
@@ -50,6 +50,11 @@ class Hold:
         for reservation in reservations[1:]:
             reservation.release()
 
+    def hand_over(self) -> Sequence[Reservation]:
+        """Somebody else ends them."""
+        reservations, self._reservations = self._reservations, []
+        return reservations
+
     def release(self) -> None:
         """Give everything back: certainly nothing was used."""
         reservations, self._reservations = self._reservations, []
@@ -63,10 +68,12 @@ class Holds:
     Args:
         limiter: Grants the reservations.
         clock: To let go of what can never be told any more.
+        shared: Keeps them where gateways share their counters; None: this process does.
     """
 
-    def __init__(self, limiter: Limiter, clock: Clock) -> None:
+    def __init__(self, limiter: Limiter, clock: Clock, shared: BatchHolds | None = None) -> None:
         self._limiter = limiter
+        self._shared = shared
         self._clock = clock
         self._open: dict[tuple[str, str], Hold] = {}
 
@@ -83,7 +90,7 @@ class Holds:
         held: list[Reservation] = []
         try:
             for share in shares:
-                one = self._limiter.reserve(key, partial(_estimate, share), admitted_us=admitted_us)
+                one = self._limiter.reserve(key, partial(estimate_of_share, share), admitted_us=admitted_us)
                 held.append(await one if isinstance(one, CoroutineType) else one)
         except BaseException:
             Hold(held, admitted_us).release()
@@ -92,11 +99,17 @@ class Holds:
 
     def keep(self, owned: Owned, hold: Hold) -> None:
         """The batch runs: the hold stays until `settle`."""
+        if self._shared is not None:
+            self._shared.keep(name_of(owned), hold.hand_over())
+            return
         self._let_go()
         self._open[owned.upstream, owned.id] = hold
 
     def settle(self, owned: Owned, usage: Usage | None, cost: Cost | None) -> None:
         """The truth is known. None: certainly nothing was used."""
+        if self._shared is not None:
+            self._shared.settle(name_of(owned), owned.key_id, owned.created_us, usage, cost)
+            return
         hold = self._open.pop((owned.upstream, owned.id), None)
         if hold is None:
             return
@@ -107,6 +120,8 @@ class Holds:
 
     async def resume(self, batches: Iterable[tuple[Owned, Key]]) -> None:
         """Hold again for what was running when the process before this one ended."""
+        if self._shared is not None:
+            return
         oldest_us = self._clock.now_us() - _LONGEST_US
         for owned, key in batches:
             if owned.created_us < oldest_us or (owned.upstream, owned.id) in self._open:
@@ -126,7 +141,13 @@ class Holds:
             self._open.pop(place).settle(None, None)
 
 
-def _estimate(share: Share) -> Estimate:
+def name_of(owned: Owned) -> str:
+    """Tells a batch from all others."""
+    return f"{owned.upstream}/{owned.id}"
+
+
+def estimate_of_share(share: Share) -> Estimate:
+    """What is held for the requests of a batch for one model."""
     return Estimate(
         model=share.model,
         input_tokens=share.input_tokens,

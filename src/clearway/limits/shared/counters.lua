@@ -182,6 +182,18 @@ function does.own(op)
   return told
 end
 
+-- What is held by something that is no gateway.
+function does.named(op)
+  local key, who = KEYS[op[2]], op[4]
+  make(key, op[3])
+  put(key, 'held_nano', who, op[5])
+  put(key, 'held_tokens', who, op[6])
+  if op[6] == '0' then
+    redis.call('HDEL', key, 'held_nano|' .. who, 'held_tokens|' .. who)
+  end
+  return true
+end
+
 function does.reserve(op)
   local shares, places, wanted, rates = op[2], op[3], op[4], op[5]
   local told, why = all_sums(places)

@@ -208,6 +208,13 @@ class SharedHeld:
         """Give everything back; the second call is an error of the caller."""
         self._give_back(0, 0)
 
+    def hand_over(self) -> tuple[Sequence[Stake], int, int]:
+        """End it here: somebody else holds so much from now on, nano-dollars and tokens, in the same tallies."""
+        self._is_open = False
+        nano, tokens = self._wanted.nano(self._output), self._wanted.estimate.input_tokens + self._output
+        self._let_go(nano, tokens)
+        return self._stakes, nano, tokens
+
     def _give_back(self, prompt: int, output: int) -> None:
         if not self._is_open:
             msg = "a reservation was ended twice"

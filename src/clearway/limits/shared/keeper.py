@@ -38,6 +38,7 @@ from clearway.limits.shared.keys import Names, Places
 from clearway.limits.shared.post import Letter, Post
 from clearway.limits.shared.stake import Look, Run, Stake, Used
 from clearway.limits.tally import Account, Share, Tally
+from clearway.pricing.ceiling import Ceiling
 
 _LOOKS = 64
 """Tallies whose sums are asked for with each beat, beside those in which something is held."""
@@ -147,6 +148,29 @@ class SharedKeeper(Keeper):
         for stake in counted:
             stake.spend(usage, cost)
             self.tell(stake)
+
+    def count_by(self, key_id: str, admitted_us: int, usage: Usage | None, cost: Cost | None) -> None:
+        """Add what a batch used."""
+        for stake in self.stakes_of(key_id):
+            if stake.tally.span.has(admitted_us):
+                stake.spend(usage, cost)
+                self.tell(stake)
+
+    def stakes_of(self, key_id: str) -> list[Stake]:
+        """In everything of a key, and of the gateway."""
+        accounts = [(key_id, self._account_of_id(key_id)), (None, self._gateway)]
+        return [
+            self._stake(whose, tally) for whose, account in accounts if account is not None for tally in account.tallies
+        ]
+
+    def ceiling_of(self, estimate: Estimate, admitted_us: int) -> Ceiling | None:
+        """The dearest rates, where they are known."""
+        return self._ceilings(estimate, admitted_us)
+
+    def tell_always(self, letter: Letter) -> None:
+        """Something stands that is nobody's own."""
+        if self.post is not None:
+            self.post.tell(letter)
 
     def count(
         self,

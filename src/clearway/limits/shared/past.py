@@ -21,6 +21,7 @@ from clearway.ledger.parts import Gateway
 from clearway.ledger.protocol import LedgerError
 from clearway.ledger.spending import Spent, total
 from clearway.limits.keeper import Begun
+from clearway.limits.shared.batches import Running, SharedBatches
 from clearway.limits.shared.keeper import SharedKeeper
 from clearway.limits.shared.keys import Places
 from clearway.limits.shared.post import Post
@@ -69,6 +70,8 @@ class SharedLoader:
         keys: Reads the keys as they are.
         written: Waits until the ledger holds all that has happened here.
         changed: Called on the loop after each change.
+        batches: Reads those whose use is not known yet.
+        holds: Knows what they hold.
     """
 
     def __init__(  # noqa: PLR0913  # what it stands between
@@ -81,6 +84,8 @@ class SharedLoader:
         *,
         written: Callable[[], Awaitable[object]],
         changed: Callable[[], object],
+        batches: Callable[[], Iterable[Running]],
+        holds: SharedBatches,
     ) -> None:
         self._keeper = keeper
         self._post = post
@@ -89,6 +94,8 @@ class SharedLoader:
         self._keys = keys
         self._written = written
         self._changed = changed
+        self._batches = batches
+        self._holds = holds
         self._me = keeper.names.instance_id
         self._loop = asyncio.get_running_loop()
         self._is_wanted = asyncio.Event()
@@ -164,12 +171,15 @@ class SharedLoader:
 
     async def _load(self) -> None:
         gateways = await self._gather()
+        batches = await asyncio.to_thread(lambda: list(self._batches()))
         stakes = [stake for stake in self._keeper.current() if stake.is_known]
         for span in dict.fromkeys(stake.tally.span for stake in stakes):
             spent = await asyncio.to_thread(self._ledger.spent, span.start_us, span.end_us)
             wanted = [stake for stake in stakes if stake.tally.span == span]
             for stake in wanted:
                 parts = self._parts(_of_key(spent, stake.key_id), gateways)
+                for held in self._holds.lost(stake, batches):
+                    self._keeper.tell_always(held)
                 await self._ask(_Loaded(stake, parts, self._keeper.names.touched))
         log.info("limits_loaded", tallies=len(stakes))
 

@@ -10,6 +10,7 @@ requests that wait, a second each.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, Protocol
 
@@ -112,6 +113,8 @@ class Post:
         self._asking: list[Letter] = []
         self._sent: Sequence[Letter] = ()
         self._wake = asyncio.Event()
+        self._wake.set()
+        self._first = asyncio.Event()
         self._over = asyncio.Event()
         self._is_closing = False
         self.is_away = True
@@ -131,6 +134,12 @@ class Post:
             return
         self._asking.append(letter)
         self._wake.set()
+
+    async def begun(self, within_s: float) -> None:
+        """Wait for the first answer, so that nobody is refused before it; not for long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._first.wait()
 
     async def run(self) -> None:
         """Send what there is until `close`. Never fails."""
@@ -221,6 +230,7 @@ class Post:
             letter.lost()
 
     def _came_back(self) -> None:
+        self._first.set()
         if self.is_away:
             self.is_away = False
             log.info("limits_reachable")
