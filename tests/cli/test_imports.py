@@ -19,8 +19,9 @@ from tests.gateway_process import GatewayProcess, passthrough
 LOUD = {"PYTHONPROFILEIMPORTTIME": "1"}
 _LINE = re.compile(r"^import time: +\d+ \| +\d+ \| +(\S+)$", re.MULTILINE)
 NEVER = {"mitmproxy", "genai_prices", "alembic", "mako", "psycopg", "hypothesis", "pytest", "typer.rich_utils"}
-NEVER |= {"prometheus_client", "opentelemetry"}
-"""What is done often needs none of these: captures, new prices, another schema, PostgreSQL, drawn help, metrics."""
+NEVER |= {"prometheus_client", "opentelemetry", "valkey"}
+"""What is done often needs none of these: captures, new prices, another schema, PostgreSQL, drawn help, metrics,
+shared counters."""
 SERVER = {"starlette", "uvicorn", "uvloop", "httptools"}
 STORE = {"sqlalchemy", "structlog"}
 """structlog takes `rich` and `asyncio` along, Typer pydantic."""

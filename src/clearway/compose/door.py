@@ -192,8 +192,8 @@ def _reading(back: Back, room: BodyRoom, load: Load, *, is_ready: bool) -> Readi
         turned_away=turned_away,
         cool_downs={(upstream, why): count for (upstream, why), count in lasting.health.begun.items()},
         cooling=back.cooling(),
-        shared_up=None if back.sharing is None else back.sharing.is_up,
-        shared_failures=0 if back.sharing is None else back.sharing.failures,
+        limits_healthy=back.sharing is None or back.sharing.is_up,
+        limits_errors=0 if back.sharing is None else back.sharing.failures,
         budgets=lasting.limiter.budgets(),
         windows=back.windows.states(),
     )

@@ -108,15 +108,14 @@ class _States(Collector):
             (metrics.LEDGER_HEALTHY, now.ledger_healthy),
             (metrics.LEDGER_REFUSED, now.ledger_refused),
             (metrics.LEDGER_SWEPT, now.ledger_swept),
+            (metrics.LIMITS_HEALTHY, now.limits_healthy),
+            (metrics.LIMITS_ERRORS, now.limits_errors),
             (metrics.WATCHERS, now.watchers),
             (metrics.DROPPED, now.dropped),
             (metrics.OTEL_DROPPED, now.otel_dropped),
             (metrics.READY, now.is_ready),
         ):
             yield _family(metric, [((), int(value))])
-        if now.shared_up is not None:
-            yield _family(metrics.SHARED_UP, [((), int(now.shared_up))])
-            yield _family(metrics.SHARED_FAILURES, [((), now.shared_failures)])
         yield _family(metrics.BUILD, [((__version__, platform.python_version()), 1)])
         yield from self._budgets(now.budgets[:_MOST_LEVELS])
         yield from _windows(now.windows[:_MOST_LEVELS])

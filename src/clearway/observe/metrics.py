@@ -114,15 +114,13 @@ WATCHERS = Metric("clearway_feed_watchers", "gauge", (), "Who watches the live f
 DROPPED = Metric(
     "clearway_feed_dropped_updates", "counter", (), "Updates of the live feed that a watcher was too slow for."
 )
-SHARED_UP = Metric(
-    "clearway_limits_shared_up",
+LIMITS_HEALTHY = Metric(
+    "clearway_limits_healthy",
     "gauge",
     (),
-    "Whether the counters that gateways share (limits.valkey_url) answer; told where they are set.",
+    "1 while limits and budgets can be counted; 0 while the counters that gateways share do not answer.",
 )
-SHARED_FAILURES = Metric(
-    "clearway_limits_shared_failures", "counter", (), "How often they stopped to; told where they are set."
-)
+LIMITS_ERRORS = Metric("clearway_limits_errors", "counter", (), "How often the counters that gateways share went away.")
 OTEL_DROPPED = Metric(
     "clearway_otel_dropped_exchanges", "counter", (), "Exchanges for which no span was made, as too many waited."
 )
@@ -158,7 +156,7 @@ METRICS: tuple[Metric, ...] = (
     *(EXCHANGES, ERRORS, TOKENS, THINKING, TOOLS, COST, COST_USD, ESTIMATE, UNPRICED, ESTIMATED),
     *(KEY_EXCHANGES, KEY_TOKENS, KEY_COST, KEY_ESTIMATE, DURATION, FIRST_TOKEN),
     *(ATTEMPTS, COOL_DOWNS, COOLING, TURNED_AWAY, OPEN, OPEN_STREAMS, IN_FLIGHT, BODY_BYTES, BODIES_READING),
-    *(SHARED_UP, SHARED_FAILURES),
+    *(LIMITS_HEALTHY, LIMITS_ERRORS),
     *(LEDGER_WAITING, LEDGER_BATCHES, LEDGER_HEALTHY, LEDGER_REFUSED, LEDGER_SWEPT),
     *(WATCHERS, DROPPED, OTEL_DROPPED, READY, BUILD, *BUDGETS.values(), BUDGET_RESETS, WINDOW, WINDOW_RESETS),
 )

@@ -100,9 +100,9 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     cool_downs: Mapping[tuple[str, str], int]
     """By upstream and kind of failure."""
     cooling: Sequence[Cooling]
-    shared_up: bool | None = None
-    """Whether counters that several gateways share can be reached; None: there are none."""
-    shared_failures: int = 0
-    """How often they could not be reached any more."""
+    limits_healthy: bool = True
+    """False while counters that several gateways share do not answer."""
+    limits_errors: int = 0
+    """How often they went away."""
     budgets: Sequence[BudgetLevel] = ()
     windows: Sequence[WindowLevel] = ()

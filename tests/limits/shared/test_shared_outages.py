@@ -52,7 +52,7 @@ def test_away_and_back(scene: Several) -> None:
     assert 2.5 > took_s
     assert [200, 200] == passed
     assert 503 == ready
-    assert [0, 1] == [metrics.total("clearway_limits_shared_" + name) for name in ("up", "failures_total")]
+    assert [0, 1] == [metrics.total("clearway_limits_" + name) for name in ("healthy", "errors_total")]
     assert "cannot be reached" in doctor.stdout
 
     scene.purse.stage.play(scene.purse.whole)
