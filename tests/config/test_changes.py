@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from clearway.config.changes import compare, put_in_force
-from clearway.config.model import Config, Models, SecretSource, Server, Store, Timeouts, Upstream, UsageSettings
+from clearway.config.model import Config, Limits, Models, SecretSource, Server, Store, Timeouts, Upstream, UsageSettings
 from clearway.config.tree import settings_of
 
 API = Upstream(name="api", kind="anthropic", api_key=SecretSource(env="A"))
@@ -58,6 +58,12 @@ CASES = [
         Config(store=Store(url="postgresql://me:hash@a/x")),
         ['store.url: "postgresql://me:***@a/x" -> "postgresql://me:***@a/x"'],
         id="password-in-the-store",
+    ),
+    pytest.param(
+        Config(),
+        Config(limits=Limits(valkey_url="valkey://me@h:6379/1", valkey_password=SecretSource(file="p"))),
+        ['limits.valkey_url: "" -> "valkey://me@h:6379/1"', 'limits.valkey_password.file added: "p"'],
+        id="shared-counters",
     ),
 ]
 
@@ -117,6 +123,13 @@ IN_FORCE = {
     "log.format",
 }
 """What `server/reload.py`, or what it calls, hands on."""
+
+
+def test_a_table_that_stays() -> None:
+    """What is within a table that a reload leaves alone needs a restart, too."""
+    changes = compare(Config(), Config(limits=Limits(valkey_url="valkey://h", valkey_password=SecretSource(env="P"))))
+
+    assert [True, True] == [change.needs_restart for change in changes]
 
 
 def test_every_setting_is_decided() -> None:

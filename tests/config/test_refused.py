@@ -50,6 +50,22 @@ REFUSED = [
     pytest.param('[otel]\nsemconv="1.37"', "otel.semconv: expected", "", id="spelling"),
     pytest.param("[otel]\nsample=1.5", "otel.sample: expected", "", id="sample-over-1"),
     pytest.param('[store]\nurl="mysql://u:pw@h/d"', 'expected "sqlite" or "postgresql://', "", id="store"),
+    pytest.param('[limits]\nvalkey_url="redis://h"', 'expected "valkey://host:6379/0"', "valkeys://", id="redis-url"),
+    pytest.param('[limits]\nvalkey_url="valkey://"', "limits.valkey_url: expected", "", id="valkey-without-host"),
+    pytest.param('[limits]\nvalkey_url="valkey://h:x"', "limits.valkey_url: expected", "", id="valkey-port"),
+    pytest.param('[limits]\nvalkey_url="valkey://h/db"', "limits.valkey_url: expected", "", id="valkey-database"),
+    pytest.param(
+        '[limits]\nvalkey_url="valkey://u:SECRET@h"', "no password", "limits.valkey_password", id="valkey-secret"
+    ),
+    pytest.param(
+        '[limits]\nvalkey_url="valkeys://h?ssl_cert_reqs=none"', "ssl_ca_certs=FILE only", "", id="valkey-unverified"
+    ),
+    pytest.param(
+        '[limits]\nvalkey_password={env="P"}', "is the password of nothing", "valkey_url", id="valkey-password-alone"
+    ),
+    pytest.param(
+        '[limits]\nvalkey_url="valkey://h"\nvalkey_password={env="P",file="p"}', "names 2 places", "", id="two-places"
+    ),
     pytest.param("upstreams=5", "upstreams: expected a list, got 5", "", id="upstreams-value"),
     pytest.param("upstreams=[5]", "upstreams[0]: expected a table, got 5", "", id="upstream-value"),
     pytest.param('[[upstreams]]\nkind="sim"', "upstreams[0].name: is missing", "", id="name-missing"),

@@ -41,6 +41,18 @@ def test_two_hundred_against_a_budget_for_ten(two: Several, budget: str, stream:
     assert {"billed": 10 * ONE, "estimates": 0, "tokens": 10 * 1020, "held_nano": 0, "held_tokens": 0} == counted
 
 
+def test_a_key_that_is_not_known_yet(two: Several) -> None:
+    """While a gateway learns of a new key nobody gets in between: it is unknown, and then it is limited."""
+    key, name = two.purse.key("10400tokens"), two.name()
+    served = sum(codes(two.ask_all(key, body(output=OUTPUT), 150))[200, ""] for _ in range(3))
+    for number in (0, 1):
+        two.wait_known(number, key)
+    served += two.use_up(key, body(output=OUTPUT))
+
+    assert 10 == served
+    assert 10 * ONE == two.spent(name).cost_nano == two.wait_settled(name)["billed"]
+
+
 def test_the_words_are_the_same(two: Several) -> None:
     """A refusal at one gateway of what was spent at the other names the budget in the fields that Claude Code knows."""
     key = two.key("0.006usd/day")
