@@ -133,16 +133,16 @@ class Sharing:
             holds=self.batches(),
         )
         loader.start()
-        group = await self._stack.enter_async_context(asyncio.TaskGroup())
-        duties = [
-            group.create_task(duty())
-            for duty in (post.run, loader.attend_keys, loader.attend_loading, loader.attend_leaving)
-        ]
+        loop = asyncio.get_running_loop()
+        # No TaskGroup: what goes wrong later in opening the gateway must not come out of a group. None of them fails.
+        duties = [post.run, loader.attend_keys, loader.attend_loading, loader.attend_leaving]
+        tasks = [loop.create_task(duty()) for duty in duties]
 
         async def stop() -> None:
             await post.close(loader.farewell())
-            for duty in duties:
-                duty.cancel()
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
 
         self._stack.push_async_callback(stop)
         await post.begun(_FIRST_S)
