@@ -33,6 +33,9 @@ def test_away_and_back(scene: Several) -> None:
     free = scene.key()
     assert [200] * 4 == [scene.ask(place % 2, key, body(output=OUTPUT)).head.status for place in range(4)]
     scene.spent(name)
+    scene.purse.stage.play(json_answer({}))
+    healthy = scene.gateways[0].cli("doctor", check=False).stdout
+    scene.purse.stage.play(scene.purse.whole)
     scene.valkey.kill()
 
     began = time.monotonic()
@@ -52,6 +55,8 @@ def test_away_and_back(scene: Several) -> None:
     assert 2.5 > took_s
     assert [200, 200] == passed
     assert 503 == ready
+    assert "shared limits: valkey://127.0.0.1" in healthy
+    assert " answers (version " in healthy
     assert [0, 1] == [metrics.total("clearway_limits_" + name) for name in ("healthy", "errors_total")]
     assert "cannot be reached" in doctor.stdout
 

@@ -317,6 +317,11 @@ function does.look(op)
   return told
 end
 
+function does.gone(op)
+  redis.call('SREM', KEYS[3], KEYS[op[2]])
+  return true
+end
+
 function does.members()
   return redis.call('HGETALL', KEYS[1])
 end

@@ -36,10 +36,12 @@ from clearway.limits.shared.held import (
 )
 from clearway.limits.shared.keys import Names, Places
 from clearway.limits.shared.post import Letter, Post
-from clearway.limits.shared.stake import Look, Run, Stake, Used
+from clearway.limits.shared.stake import Gone, Look, Run, Stake, Used
 from clearway.limits.tally import Account, Share, Tally
 from clearway.pricing.ceiling import Ceiling
 
+_SWEEP_BEATS = 120
+"""A minute."""
 _LOOKS = 64
 """Tallies whose sums are asked for with each beat, beside those in which something is held."""
 
@@ -69,6 +71,7 @@ class SharedKeeper(Keeper):
         self._stakes: dict[str, Stake] = {}
         self._runs: dict[str, Run] = {}
         self._looked_at = 0
+        self._beats = 0
         self.post: Post | None = None
         """Given by compose, which makes both."""
         self.load: Callable[[], None] = lambda: None
@@ -233,14 +236,7 @@ class SharedKeeper(Keeper):
 
     def standing(self) -> list[Letter]:
         """All that this gateway has there."""
-        current = set(self.current())
-        for name, stake in list(self._stakes.items()):
-            if stake not in current and not (stake.own.held_nano or stake.own.held_tokens):
-                del self._stakes[name]
         stakes = [stake for stake in self._stakes.values() if stake.is_known and not stake.is_empty]
-        for key_id, run in list(self._runs.items()):
-            if not run.count and key_id not in self._kept:
-                del self._runs[key_id]
         return [*stakes, *(run for run in self._runs.values() if run.count and run.is_shared)]
 
     def beat(self) -> list[Letter]:
@@ -250,7 +246,19 @@ class SharedKeeper(Keeper):
         start = self._looked_at if self._looked_at < len(current) else 0
         self._looked_at = start + _LOOKS
         looked = dict.fromkeys([*held, *current[start : start + _LOOKS]])
-        return [Look(stake) for stake in looked]
+        self._beats += 1
+        return [*(Look(stake) for stake in looked), *(self._outlived() if self._beats % _SWEEP_BEATS == 0 else ())]
+
+    def _outlived(self) -> list[Letter]:
+        """Forget what is over: keys that are gone, and tallies that the server forgets as well."""
+        for key_id in [key_id for key_id, run in self._runs.items() if not run.count and key_id not in self._kept]:
+            del self._runs[key_id]
+        now_ms = self._clock.now_us() // 1000
+        over = [stake for stake in self._stakes.values() if stake.until_ms and stake.until_ms < now_ms]
+        gone = [stake for stake in over if not (stake.own.held_nano or stake.own.held_tokens)][:_LOOKS]
+        for stake in gone:
+            del self._stakes[stake.name]
+        return [Gone(stake) for stake in gone]
 
     @property
     def is_limiting(self) -> bool:

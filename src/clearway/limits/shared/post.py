@@ -202,7 +202,8 @@ class Post:
             answer = await self._send(batch)
             while answer.is_ != "done":
                 # It was flushed, or is another one: what we have is all that it can know of us.
-                log.warning("limits_told_anew", reason=answer.is_)
+                if self._first.is_set():
+                    log.warning("limits_told_anew", reason=answer.is_)
                 told = dict.fromkeys(self._standing())
                 batch = self._batch([_Hello(), *told, *(one for one in batch.letters if one not in told)])
                 self._sent = batch.letters

@@ -120,6 +120,17 @@ class Look:
         """Another time."""
 
 
+class Gone(Look):
+    """A tally that is over for good: the server need not remember that we were in it."""
+
+    def write(self, places: Places) -> Sequence[object]:
+        """The end."""
+        return ("gone", places.of(self._stake.name))
+
+    def heard(self, answer: object) -> None:
+        """Nothing is said."""
+
+
 class Run:
     """What runs for one key in this gateway, and the limits as they were heard last. A letter that stands."""
 
