@@ -163,3 +163,33 @@ def test_stopped_in_good_order(scene: Several) -> None:
     until(lambda: scene.ask(1, key, body(output=OUTPUT)).head.status == 200, "it counts again")
     assert 5 == scene.use_up(key, body(output=OUTPUT))
     assert 10 * ONE == scene.spent(name).cost_nano == scene.wait_settled(name)["billed"]
+
+
+def test_started_before_its_server(tmp_path: Path, database: Postgres) -> None:
+    """A gateway starts without the Valkey, serves what is not limited, and counts as soon as it is there."""
+    with ValkeyProcess() as valkey:
+        valkey.kill()
+        with Several(tmp_path, database, valkey, count=1) as one:
+            free, key = one.purse.key(), one.purse.key(TEN_USD)
+            assert [200, 503] == [one.ask(0, asking, body(output=OUTPUT)).head.status for asking in (free, key)]
+            valkey.start()
+            until(lambda: one.ask(0, key, body(output=OUTPUT)).head.status == 200, "it counts")
+            assert 9 == one.use_up(key, body(output=OUTPUT))
+
+
+def test_a_wrong_password(tmp_path: Path, database: Postgres) -> None:
+    """A server that refuses the password is one that does not answer; the reason is told, the password is not."""
+    with ValkeyProcess() as valkey, Several(tmp_path, database, valkey, count=1) as one:
+        one.gateways[0].stop()
+        (tmp_path / "password").write_text("dummy-and-wrong")
+        one.gateways[0].start()
+        key = one.purse.key(TEN_USD)
+        refused = one.ask(0, key, body(output=OUTPUT))
+        one.purse.stage.play(json_answer({}))
+        doctor = one.gateways[0].cli("doctor", check=False).stdout
+        log = one.gateways[0].log
+
+    assert (503, "limits_unavailable") == (refused.head.status, refused.head.header("x-clearway-error"))
+    assert "it refuses the password" in doctor
+    assert '"limits_unreachable"' in log
+    assert "dummy-and-wrong" not in doctor + log

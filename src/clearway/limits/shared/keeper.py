@@ -69,6 +69,8 @@ class SharedKeeper(Keeper):
         super().__init__(settings, clock=clock, ceilings=ceilings, on_spent=on_spent)
         self.names = names
         self._stakes: dict[str, Stake] = {}
+        """By name."""
+        self._by_tally: dict[Tally, Stake] = {}
         self._runs: dict[str, Run] = {}
         self._looked_at = 0
         self._beats = 0
@@ -241,16 +243,17 @@ class SharedKeeper(Keeper):
 
     def beat(self) -> list[Letter]:
         """What is worth a look: what something is held in, and some of the others in turn."""
-        current = [stake for stake in self.current() if stake.is_known]
-        held = [stake for stake in current if stake.own.held_nano or stake.own.held_tokens][:_LOOKS]
-        start = self._looked_at if self._looked_at < len(current) else 0
+        stakes = list(self._stakes.values())
+        held = [stake for stake in stakes if stake.own.held_tokens][:_LOOKS]
+        start = self._looked_at if self._looked_at < len(stakes) else 0
         self._looked_at = start + _LOOKS
-        looked = dict.fromkeys([*held, *current[start : start + _LOOKS]])
+        looked = dict.fromkeys([*held, *stakes[start : start + _LOOKS]])
         self._beats += 1
         return [*(Look(stake) for stake in looked), *(self._outlived() if self._beats % _SWEEP_BEATS == 0 else ())]
 
     def _outlived(self) -> list[Letter]:
-        """Forget what is over: keys that are gone, and tallies that the server forgets as well."""
+        """Forget what is over: keys that are gone, and tallies that the server forgets as well. Begin new periods."""
+        self.current()
         for key_id in [key_id for key_id, run in self._runs.items() if not run.count and key_id not in self._kept]:
             del self._runs[key_id]
         now_ms = self._clock.now_us() // 1000
@@ -258,6 +261,7 @@ class SharedKeeper(Keeper):
         gone = [stake for stake in over if not (stake.own.held_nano or stake.own.held_tokens)][:_LOOKS]
         for stake in gone:
             del self._stakes[stake.name]
+        self._by_tally = {stake.tally: stake for stake in self._stakes.values()}
         return [Gone(stake) for stake in gone]
 
     @property
@@ -327,10 +331,13 @@ class SharedKeeper(Keeper):
 
     def _stake(self, key_id: str | None, tally: Tally) -> Stake:
         """In a tally. One that a new period begins with knows all: nothing was spent in it before."""
-        name = self.names.tally(key_id, tally.span)
-        stake = self._stakes.get(name)
+        stake = self._by_tally.get(tally)
         if stake is None:
-            stake = self._stakes[name] = Stake(name, key_id, tally, self.heard)
+            name = self.names.tally(key_id, tally.span)
+            stake = self._stakes.get(name)
+            if stake is None:
+                stake = self._stakes[name] = Stake(name, key_id, tally, self.heard)
+            self._by_tally[tally] = stake
         return stake
 
     def _run_of(self, kept: Kept) -> Run:
