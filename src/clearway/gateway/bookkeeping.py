@@ -83,7 +83,7 @@ class Attempt:
     __slots__ = (
         "_ask_at",
         "_books",
-        "_noted_at",
+        "_note_at",
         "_seen_bytes",
         "billing",
         "ended",
@@ -105,7 +105,7 @@ class Attempt:
     def __init__(self, exchange: "Exchange", number: int, target: Target, billing: Billing, held: Reservation) -> None:
         self._books = exchange.books
         self.started = self._books.clock.monotonic()
-        self._noted_at = 0.0
+        self._note_at = 0.0
         self._seen_bytes = 0
         # No token is told in fewer bytes, so that nothing need be counted before.
         self._ask_at = held.output_tokens
@@ -148,14 +148,13 @@ class Attempt:
         self._seen_bytes = seen_bytes = self._seen_bytes + len(chunk)
         if seen_bytes >= self._ask_at:
             self._ask_for_more()
-        if watch.has_output and self.first_token_us is None:
+        if self.first_token_us is None and watch.has_output:
             self.first_token_us = self._elapsed_us()
             self._books.feed.first_token(self.exchange.id)
-        if watch.has_usage and not watch.whole:
-            now = self._books.clock.monotonic()
-            if not self._noted_at or now - self._noted_at >= _PROGRESS_EVERY_S:
-                self._noted_at = now
-                self._note_progress()
+        now = self._books.clock.monotonic()
+        if now >= self._note_at and watch.has_usage and not watch.whole:
+            self._note_at = now + _PROGRESS_EVERY_S
+            self._note_progress()
 
     def _ask_for_more(self) -> None:
         """Have more output held for before what is held for is used up."""
