@@ -148,6 +148,13 @@ class Keeper:
         tallies = kept.account.tallies + gateway.tallies
         return Held(self, key, wanted, output, admitted_us, tallies, kept.rates, ceiling)
 
+    def resume(self, key: Key, estimate: Estimate, *, admitted_us: int) -> Reservation:
+        """See `Limiter.resume`."""
+        shares = self.shares(key, estimate, self._clock.now_us())
+        tallies = {share.tally: None for share in shares if share.tally.span.has(admitted_us)}
+        ceiling = self._ceilings(estimate, admitted_us) if any(share.is_money for share in shares) else None
+        return Held(self, key, estimate, estimate.output_tokens, admitted_us, tuple(tallies), None, ceiling)
+
     def told(self, key: Key | None) -> Fields:
         """See `Limiter.told`."""
         kept = None if key is None else self._kept.get(key.id)
