@@ -106,7 +106,7 @@ async def gateway(
         stack.enter_context(contextlib.closing(control))
         stack.callback(remove_control, path, data_dir)
         info = msgspec.structs.replace(info, url=url_of(tcp), socket=str(path))
-        alerts = Alerts(Told(store.database, clock), clock, ids)
+        alerts = Alerts(Told(store.database, clock, instance.id), clock, ids)
         kept = await _kept(store, data_dir, instance, clock, alerts, stack)
         prices = prices_of(config)
         tally = Tally(models := _models(config, prices))

@@ -75,7 +75,7 @@ class Making(msgspec.Struct, frozen=True, kw_only=True):
         limits, ceilings = limits_of(config), ceilings_of(prices)
 
         def walk(upstreams: Sequence[Managed]) -> Gateway:
-            self.alerts.adjust(config.usage.thresholds, receivers)
+            self.alerts.adjust(config.usage.thresholds, receivers, self.keeper.budgets())
             self.windows.spend(self.credentials(upstreams))
             self.keeper.adjust(limits, ceilings)
             self.limits_changed()
