@@ -148,6 +148,10 @@ class Keyholder(Protocol):
         """Give a key a new secret. Raises NotInLedger, LedgerError."""
         ...
 
+    def set_password(self, encoded: str | None, *, by: Actor) -> bool:
+        """Set the admin password or remove it; ends all sessions. False: there was none to remove."""
+        ...
+
     def usage(self, query: UsageQuery, *, within_s: float) -> list[UsageRow]:
         """Sums by group. Raises TookTooLong."""
         ...

@@ -195,6 +195,13 @@ class Sessions(msgspec.Struct, frozen=True, kw_only=True):
     sessions: tuple[SessionAnswer, ...]
 
 
+class PasswordAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a password signs in."""
+
+    is_set: bool
+    """False: only links do."""
+
+
 class Visit(msgspec.Struct, frozen=True, kw_only=True):
     """Who asks."""
 
