@@ -51,9 +51,9 @@ from clearway.server.listen import (
     url_of,
 )
 from clearway.server.reload import Behind, InForce
+from clearway.upstreams.counts import Counters
 from clearway.upstreams.fleet import Fleet
 from clearway.upstreams.health import Health
-from clearway.upstreams.tally import Tally as UpstreamTally
 
 log = structlog.get_logger()
 
@@ -143,7 +143,7 @@ async def gateway(
             credentials=fleet.credentials,
             owners=OwnerTable(store.database),
             holds=Holds(keeper, clock),
-            counts=UpstreamTally(),
+            counts=Counters(),
             environ=environ,
             clock=clock,
         )

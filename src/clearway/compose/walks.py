@@ -35,8 +35,8 @@ from clearway.pricing.ceiling import NOTHING_COSTS, Ceiling, ceiling
 from clearway.pricing.cost import cost
 from clearway.pricing.prices import PriceFileError, PriceList
 from clearway.server.reload import Walks
+from clearway.upstreams.counts import Counters
 from clearway.upstreams.registry import Managed
-from clearway.upstreams.tally import Tally
 from clearway.upstreams.webhooks import webhooks
 
 
@@ -56,7 +56,7 @@ class Making(msgspec.Struct, frozen=True, kw_only=True):
     """What the upstreams spend, by their names."""
     owners: OwnerTable
     holds: Holds
-    counts: Tally
+    counts: Counters
     """What each upstream has done."""
     environ: Mapping[str, str]
     clock: Clock
@@ -87,7 +87,7 @@ class Making(msgspec.Struct, frozen=True, kw_only=True):
                 clock=self.clock,
                 price=_pricing(prices),
                 windows=self.windows,
-                tally=self.counts,
+                counters=self.counts,
                 owners=self.owners,
             )
             router = Router(upstreams, config.models.aliases, _holders(config))

@@ -6,7 +6,7 @@ Nothing here asks the ledger or an upstream. Used by server/admin/routes.
 from clearway.observe.protocol import Cooling
 from clearway.server.admin.answers import CoolingAnswer, LastFailure, StatusAnswer, UpstreamAnswer, Upstreams, Windows
 from clearway.server.admin.parts import Asked, Parts, Place
-from clearway.upstreams.tally import Counts
+from clearway.upstreams.counts import Counts
 
 _S = 1_000_000
 

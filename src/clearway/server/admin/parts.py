@@ -17,7 +17,7 @@ from clearway.ledger.administration import Actor, Deskwork, Keyholder
 from clearway.ledger.protocol import KeyRing
 from clearway.limits.protocol import BudgetState
 from clearway.observe.protocol import Status, Subscriptions
-from clearway.upstreams.tally import Counts
+from clearway.upstreams.counts import Counts
 
 T = TypeVar("T")
 
