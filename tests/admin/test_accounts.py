@@ -11,7 +11,7 @@ from clearway.core.clock import SystemClock
 from clearway.ledger.administration import LastHeard
 from clearway.observe.protocol import Status
 from clearway.server.admin import accounts
-from clearway.server.admin.parts import Asked, Parts, Place
+from clearway.server.admin.parts import Asked, Budgets, Parts, Place
 from tests.admin.door import HELLO, new_key, settled, with_key
 from tests.fake_upstream import Answer, FakeUpstream, Received, Script, json_answer
 from tests.gateway_process import GatewayProcess, anthropic
@@ -144,7 +144,7 @@ def test_windows_where_they_were_observed() -> None:
         clock=clock,
         feed=nothing,
         status=lambda: Status(pid=1, url="", version="", instance_id="", started_us=0),
-        budgets=list,
+        budgets=lambda: Budgets(()),
         upstreams=lambda: tuple(
             Place(name=name, kind="passthrough", base_url=None, models=("*",)) for name in ("a", "b")
         ),

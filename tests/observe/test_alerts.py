@@ -361,7 +361,8 @@ async def test_passed_at_the_very_end(hall: Hall) -> None:
 
 async def test_passed_before_the_start(hall: Hall) -> None:
     """Of a budget that is used up nothing is spent any more: it is looked at when the gateway starts."""
-    hall.alerts.adjust((0.75, 0.95), [], [state(1000), state(100, key="bob"), state(800, key=None)])
+    hall.alerts.adjust((0.75, 0.95), [])
+    hall.alerts.survey([state(1000), state(100, key="bob"), state(800, key=None)])
     async with asyncio.TaskGroup() as group:
         task = group.create_task(hall.alerts.attend())
         await asyncio.sleep(0)

@@ -19,6 +19,7 @@ from clearway.ledger.lock import OwnerInfo
 from clearway.ledger.protocol import Ledger
 from clearway.ledger.store import Store
 from clearway.ledger.writer import Writer
+from clearway.limits.loading import Loader
 from clearway.observe.alerts import Alerts
 from clearway.observe.feed import LiveFeed
 from clearway.observe.otel.feed import OtelFeed
@@ -65,6 +66,7 @@ class Back(msgspec.Struct, frozen=True, kw_only=True):
     behind: Behind
     reread: Callable[[], Loaded] | None
     lasting: Lasting
+    loader: Loader
     writer: Writer
     store: Store
     desk: Desk

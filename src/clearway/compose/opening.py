@@ -127,9 +127,8 @@ async def gateway(
             store,
             written=partial(kept.writer.flush, _SOON_S),
             changed=lasting.running.look,
+            loaded=lambda: alerts.survey(keeper.budgets()),
         )
-        await loader.start()
-        kept.keys.subscribe(loader.on_change)
         feed = LiveFeed()
         making = Making(
             instance_id=instance.id,
@@ -147,13 +146,16 @@ async def gateway(
             environ=environ,
             clock=clock,
         )
-        walks = await asyncio.to_thread(making.prepare, config)
+        walk = (await asyncio.to_thread(making.prepare, config))(upstreams)
+        await loader.start()
+        kept.keys.subscribe(loader.on_change)
         making.holds.resume(await asyncio.to_thread(making.owners.uncharged))
         back = Back(
-            now=InForce(config=config, upstreams=upstreams, walk=walks(upstreams)),
+            now=InForce(config=config, upstreams=upstreams, walk=walk),
             behind=Behind(fleet=fleet, health=lasting.health, wrong_keys=lasting.wrong_keys, prepare=making.prepare),
             reread=reread,
             lasting=lasting,
+            loader=loader,
             writer=kept.writer,
             store=store,
             desk=Desk(store.database, clock, ids),

@@ -49,7 +49,7 @@ class Making(msgspec.Struct, frozen=True, kw_only=True):
     feeds: tuple[Feed, ...]
     keeper: Keeper
     limits_changed: Callable[[], None]
-    """Has the keeper take other settings."""
+    """Has the keeper take other settings; nothing before its first are loaded."""
     alerts: Alerts
     windows: Windows
     credentials: Callable[[Sequence[Managed]], Mapping[str, Secret]]
@@ -75,7 +75,7 @@ class Making(msgspec.Struct, frozen=True, kw_only=True):
         limits, ceilings = limits_of(config), ceilings_of(prices)
 
         def walk(upstreams: Sequence[Managed]) -> Gateway:
-            self.alerts.adjust(config.usage.thresholds, receivers, self.keeper.budgets())
+            self.alerts.adjust(config.usage.thresholds, receivers)
             self.windows.spend(self.credentials(upstreams))
             self.keeper.adjust(limits, ceilings)
             self.limits_changed()

@@ -101,16 +101,8 @@ class Alerts:
         """Alerts that are still to be told."""
         return len(self._waiting) + len(self._unseen)
 
-    def adjust(
-        self, thresholds: Sequence[float], receivers: Sequence[Receiver], budgets: Iterable[BudgetLevel] = ()
-    ) -> None:
-        """Other thresholds and receivers from now on; a receiver that stays keeps what waits for it.
-
-        Args:
-            thresholds: Parts of a budget or window, ascending.
-            receivers: Where messages go.
-            budgets: As they are now: one may be past a threshold that nobody was told of.
-        """
+    def adjust(self, thresholds: Sequence[float], receivers: Sequence[Receiver]) -> None:
+        """Other thresholds and receivers from now on; a receiver that stays keeps what waits for it."""
         permilles = tuple(round(part * WHOLE) for part in thresholds)
         if permilles != self._permilles:
             self._permilles = permilles
@@ -125,6 +117,11 @@ class Alerts:
         for receiver in wanted.values():
             delivery = Delivery(receiver, self._book, self._clock, self._patience)
             self._deliveries[delivery] = self._group.create_task(delivery.attend()) if self._group else None
+
+    def survey(self, budgets: Iterable[BudgetLevel]) -> None:
+        """These are the budgets now: one may be past a threshold that nobody was told of, and perhaps
+        nothing is spent of it any more.
+        """
         self._unseen = deque(budgets)
         self._arrived.set()
 

@@ -34,6 +34,8 @@ class BudgetAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Where the period began; 0 for `total`."""
     resets_us: int | None
     """Where it ends; null: never."""
+    is_loading: bool
+    """What was spent before the budget was made is not counted yet: `spent` is too little, and `left` too much."""
 
 
 class KeyAnswer(Key, frozen=True, kw_only=True):
