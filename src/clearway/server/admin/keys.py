@@ -15,7 +15,7 @@ from clearway.ledger.administration import KeyQuery, KeyUse
 from clearway.limits.protocol import BudgetState
 from clearway.server.admin.answers import BudgetAnswer, BudgetList, KeyAnswer, Keys, NewKeyAnswer
 from clearway.server.admin.asks import BudgetWish, KeyPage, KeyRevision, KeyWish, Rotation
-from clearway.server.admin.decode import cursor_of, read_cursor
+from clearway.server.admin.decode import cut, read_cursor
 from clearway.server.admin.failures import Refused
 from clearway.server.admin.parts import Asked, Parts, Told, expect
 
@@ -29,12 +29,11 @@ def list_keys(parts: Parts, asked: Asked) -> Keys:
     wanted = KeyQuery(
         limit=query.limit + 1, after=None if place is None else place[0], revoked=query.revoked, text=query.q
     )
-    found = parts.desk.keys(wanted)
-    page = found[: query.limit]
+    page, following = cut(parts.desk.keys(wanted), query.limit, lambda use: (use.key.id,))
     states = _budgets(parts)
     return Keys(
         keys=tuple(_answer(use, states, parts.clock.now_us()) for use in page),
-        next=cursor_of(page[-1].key.id) if len(found) > len(page) else None,
+        next=following,
     )
 
 
