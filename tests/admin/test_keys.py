@@ -85,6 +85,18 @@ def test_a_budget_for_a_key_that_has_spent(house: House) -> None:
         assert states == listed
 
 
+def test_budgets_of_a_revoked_key(house: House) -> None:
+    """Are in force no more, and told no more."""
+    key = make(house.door, budgets=["5usd/day"])["key"]
+    assert isinstance(key, dict)
+    before = [one["key_id"] for one in house.door.get("budgets")["budgets"]]
+    revoked = house.door.ask("POST", f"/admin/api/keys/{key['id']}/revoke", {}).json
+
+    assert key["id"] in before
+    assert [] == revoked["budget_states"]
+    assert key["id"] not in [one["key_id"] for one in house.door.get("budgets")["budgets"]]
+
+
 @pytest.mark.parametrize(
     ("text", "budget"),
     [

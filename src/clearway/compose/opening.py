@@ -123,7 +123,7 @@ async def gateway(
         )
         loader = Loader(
             keeper,
-            kept.keys.keys,
+            kept.keys.unrevoked,
             store,
             written=partial(kept.writer.flush, _SOON_S),
             changed=lasting.running.look,
