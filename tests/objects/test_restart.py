@@ -1,6 +1,8 @@
 """What a batch holds of budgets outlives the process: to the nano-dollar, until its results tell the truth."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 
@@ -19,6 +21,26 @@ def counted(scene: Scene) -> dict[tuple[bool, str], tuple[int, int]]:
     scene.books.wait_written()
     states: list[Counted] = list(scene.books.status().budgets)
     return {(state.key_id is None, state.budget): (state.spent, state.held) for state in states}
+
+
+def test_killed_after_the_charge_was_written(build_scene: Callable[..., Scene]) -> None:
+    """The process ends between the charge and the note of it: nothing is held any more, and nothing counted twice."""
+    scene = build_scene(settings=GATEWAY, upstreams=holding)
+    key = scene.key(budgets=(parse_budget("9usd/total"),))
+    batch = scene.batch(key, 3)
+    scene.ask(key, "GET", f"{BATCHES}/{batch}/results")
+    charged = counted(scene)
+    scene.gateway.kill()
+    with closing(sqlite3.connect(scene.gateway.data_dir / "ledger.db")) as database:
+        assert 1 == database.execute("UPDATE objects SET charged_us = NULL").rowcount
+        database.commit()
+    scene.gateway.start()
+    after = counted(scene)
+    scene.ask(key, "GET", f"{BATCHES}/{batch}/results")
+
+    assert {0} == {held for _, held in charged.values()}
+    assert charged == after == counted(scene)
+    assert 1 == len(scene.charges(key))
 
 
 @pytest.mark.parametrize("how", ["stop", "kill"])
