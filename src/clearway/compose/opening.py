@@ -51,9 +51,9 @@ from clearway.server.listen import (
     url_of,
 )
 from clearway.server.reload import Behind, InForce
+from clearway.upstreams.counts import Counters
 from clearway.upstreams.fleet import Fleet
 from clearway.upstreams.health import Health
-from clearway.upstreams.tally import Tally as UpstreamTally
 
 log = structlog.get_logger()
 
@@ -106,7 +106,7 @@ async def gateway(
         stack.enter_context(contextlib.closing(control))
         stack.callback(remove_control, path, data_dir)
         info = msgspec.structs.replace(info, url=url_of(tcp), socket=str(path))
-        alerts = Alerts(Told(store.database, clock), clock, ids)
+        alerts = Alerts(Told(store.database, clock, instance.id), clock, ids)
         kept = await _kept(store, data_dir, instance, clock, alerts, stack)
         prices = prices_of(config)
         tally = Tally(models := _models(config, prices))
@@ -123,13 +123,12 @@ async def gateway(
         )
         loader = Loader(
             keeper,
-            kept.keys.keys,
+            kept.keys.unrevoked,
             store,
             written=partial(kept.writer.flush, _SOON_S),
             changed=lasting.running.look,
+            loaded=lambda: alerts.survey(keeper.budgets()),
         )
-        await loader.start()
-        kept.keys.subscribe(loader.on_change)
         feed = LiveFeed()
         making = Making(
             instance_id=instance.id,
@@ -144,17 +143,20 @@ async def gateway(
             credentials=fleet.credentials,
             owners=OwnerTable(store.database),
             holds=Holds(keeper, clock),
-            counts=UpstreamTally(),
+            counts=Counters(),
             environ=environ,
             clock=clock,
         )
-        walks = await asyncio.to_thread(making.prepare, config)
+        walk = (await asyncio.to_thread(making.prepare, config))(upstreams)
+        await loader.start()
+        kept.keys.subscribe(loader.on_change)
         making.holds.resume(await asyncio.to_thread(making.owners.uncharged))
         back = Back(
-            now=InForce(config=config, upstreams=upstreams, walk=walks(upstreams)),
+            now=InForce(config=config, upstreams=upstreams, walk=walk),
             behind=Behind(fleet=fleet, health=lasting.health, wrong_keys=lasting.wrong_keys, prepare=making.prepare),
             reread=reread,
             lasting=lasting,
+            loader=loader,
             writer=kept.writer,
             store=store,
             desk=Desk(store.database, clock, ids),

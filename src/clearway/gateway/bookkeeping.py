@@ -27,7 +27,7 @@ from clearway.ledger.ownership import Ownership
 from clearway.ledger.protocol import Journal
 from clearway.limits.protocol import OUTPUT_SLICE, Reservation
 from clearway.observe.protocol import WindowWatch
-from clearway.upstreams.tally import Tally
+from clearway.upstreams.counts import Counters
 from clearway.wire.messages.errors import error_type
 from clearway.wire.messages.watch import NoWatch, Watch
 
@@ -72,7 +72,7 @@ class Books(msgspec.Struct, frozen=True):
     price: Pricing
     windows: WindowWatch | None = None
     """Hears what answers say of windows."""
-    tally: Tally = msgspec.field(default_factory=Tally)
+    counters: Counters = msgspec.field(default_factory=Counters)
     owners: Ownership | None = None
     """Of files that are made while an answer runs; None: nobody is asked."""
 
@@ -218,7 +218,7 @@ class Attempt:
         )
         self._books.journal.end(end)
         self.exchange.tries.append(Tried(self.start, end))
-        self._books.tally.ended(self.target.upstream.name, end)
+        self._books.counters.ended(self.target.upstream.name, end)
 
 
 class Exchange:

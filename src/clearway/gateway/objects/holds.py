@@ -9,16 +9,11 @@ Growth: one entry for each batch whose results nobody has read, 30 days at most.
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-import structlog
-
 from clearway.core.clock import Clock
-from clearway.core.errors import LimitExceeded
 from clearway.core.usage import Cost, Usage
 from clearway.keys.model import Key
 from clearway.ledger.ownership import Owned, Share
 from clearway.limits.protocol import Estimate, Limiter, Reservation
-
-log = structlog.get_logger()
 
 _LONGEST_US = 30 * 86_400 * 1_000_000
 """Results can be had for 29 days (platform.claude.com, "Batch processing", read 2026-08-22)."""
@@ -105,18 +100,14 @@ class Holds:
             hold.settle(usage, cost)
 
     def resume(self, batches: Iterable[tuple[Owned, Key]]) -> None:
-        """Hold again for what was running when the process before this one ended."""
+        """Hold again for what was running when the process before this one ended: as much, in the same periods."""
         oldest_us = self._clock.now_us() - _LONGEST_US
         for owned, key in batches:
-            if owned.created_us < oldest_us or (owned.upstream, owned.id) in self._open:
+            since_us = owned.created_us
+            if since_us < oldest_us or (owned.upstream, owned.id) in self._open:
                 continue
-            try:
-                hold = self.reserve(key, owned.held, owned.created_us)
-            except LimitExceeded as error:
-                # It was admitted and runs; what it used is booked all the same.
-                log.warning("batch_not_held", batch=owned.id, key=key.name, reason=error.code)
-            else:
-                self._open[owned.upstream, owned.id] = hold
+            held = [self._limiter.resume(key, _estimate(share), admitted_us=since_us) for share in owned.held]
+            self._open[owned.upstream, owned.id] = Hold(held, since_us)
 
     def _let_go(self) -> None:
         """What is over for ever without having been told was used all the same: the limiter decides."""
