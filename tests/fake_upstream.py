@@ -182,6 +182,7 @@ class FakeUpstream:
         early: Called with each head before its body is read; what it returns is said
             at once; what comes after it is thrown away until the other side leaves.
         receive_buffer: Bytes that the kernel may hold unread; None: its own choice.
+        port: Where one listened before; 0: a free one.
     """
 
     def __init__(
@@ -190,12 +191,13 @@ class FakeUpstream:
         *,
         early: Callable[[bytes], Answer | None] = lambda _: None,
         receive_buffer: int | None = None,
+        port: int = 0,
     ) -> None:
         self._script = script
         self._early = early
         self._journal = _Journal()
         self._failures: list[BaseException] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", port))
         if receive_buffer is not None:
             # What is accepted inherits it, and it is not tuned any more (tcp(7)).
             self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)

@@ -50,7 +50,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         yield House(gateway, owner, client, revoked, expired)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def page(house: House) -> Door:
-    """A browser with a session."""
+    """A browser with a session of its own: a change of the password ends those that there were."""
     return signed_in(house.gateway)

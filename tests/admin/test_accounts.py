@@ -8,9 +8,10 @@ import msgspec
 import pytest
 
 from clearway.core.clock import SystemClock
+from clearway.ledger.administration import LastHeard
 from clearway.observe.protocol import Status
 from clearway.server.admin import accounts
-from clearway.server.admin.parts import Asked, Parts, Place
+from clearway.server.admin.parts import Asked, Budgets, Parts, Place
 from tests.admin.door import HELLO, new_key, settled, with_key
 from tests.fake_upstream import Answer, FakeUpstream, Received, Script, json_answer
 from tests.gateway_process import GatewayProcess, anthropic
@@ -23,6 +24,7 @@ MESSAGE = {
     "content": [],
     "usage": {"input_tokens": 1, "output_tokens": 1},
 }
+SPARE = '[[upstreams]]\nname = "spare"\nkind = "sim"\nmodels = ["spare-*"]\n'
 ERROR = {"type": "error", "error": {"type": "overloaded_error", "message": "busy"}}
 
 
@@ -90,17 +92,59 @@ class Window(msgspec.Struct, frozen=True):
     used: float
 
 
+def test_over_a_restart(fake_upstream: Callable[[Script], FakeUpstream], tmp_path: Path) -> None:
+    """The last success and failure are known after a restart, and with them the state; counters begin anew."""
+    status = [200]
+    upstream = fake_upstream(
+        lambda _: json_answer(MESSAGE if status[0] == 200 else ERROR, status=status[0]),
+    )
+    config = "[retries]\nmax = 0\nlongest_cool_down_s = 0\n" + anthropic(upstream.url) + SPARE
+    with GatewayProcess(tmp_path, config, environment={"UPSTREAM_CREDENTIAL": "sk-ant-api03-dummy"}) as gateway:
+        door = with_key(gateway, owner := new_key(gateway, "boss", owner=True))
+        for status[0] in (529, 200, 529):
+            door.ask("POST", "/v1/messages", HELLO)
+        settled(door, 3)
+        before = door.get("upstreams")
+        gateway.stop()
+        gateway.start()
+        door = with_key(gateway, owner)
+        after = door.get("upstreams")
+        status[0] = 200
+        door.ask("POST", "/v1/messages", HELLO)
+        then = door.get("upstreams")
+
+    lasting = ("last_success_us", "last_failure", "state")
+    assert ["failing", "unused"] == [one["state"] for one in before["upstreams"]]
+    assert [[one[name] for name in lasting] for one in before["upstreams"]] == [
+        [one[name] for name in lasting] for one in after["upstreams"]
+    ]
+    assert [(1, 2), (0, 0), (1, 0)] == [
+        (told["upstreams"][0]["answered"], told["upstreams"][0]["failed"]) for told in (before, after, then)
+    ]
+    assert before["counted_since_us"] < after["counted_since_us"] == then["counted_since_us"]
+    assert before["upstreams"][0]["last_failure"] == then["upstreams"][0]["last_failure"]
+    assert "well" == then["upstreams"][0]["state"]
+
+
+class Nothing:
+    """A ledger that knows of no attempt."""
+
+    def last_heard(self) -> dict[str, LastHeard]:
+        """None."""
+        return {}
+
+
 def test_windows_where_they_were_observed() -> None:
     """All in one list, and each with its upstream; of any form that can be encoded."""
     clock, nothing = SystemClock(), cast("Any", None)
     parts = Parts(
         ledger=nothing,
-        desk=nothing,
+        desk=cast("Any", Nothing()),
         ring=nothing,
         clock=clock,
         feed=nothing,
         status=lambda: Status(pid=1, url="", version="", instance_id="", started_us=0),
-        budgets=list,
+        budgets=lambda: Budgets(()),
         upstreams=lambda: tuple(
             Place(name=name, kind="passthrough", base_url=None, models=("*",)) for name in ("a", "b")
         ),

@@ -9,7 +9,7 @@ import pytest
 
 from clearway.keys.model import KeySpec
 from tests.admin.conftest import House
-from tests.admin.door import HELLO, Door, ledger, with_key
+from tests.admin.door import HELLO, Door, ledger, settled, with_key
 
 WHOLE = {
     "name": "whole",
@@ -60,6 +60,41 @@ def test_use_is_told(house: House) -> None:
     assert key["used_us"] == max(
         row["admitted_us"] for row in house.door.get(f"exchanges?key={key['id']}")["exchanges"]
     )
+
+
+def test_a_budget_for_a_key_that_has_spent(house: House) -> None:
+    """The answer that adds it counts what was spent before, in each period, and so does the list right after."""
+    made = make(house.door, counts_estimates=True)
+    key, secret = made["key"], made["secret"]
+    assert isinstance(key, dict)
+    before = len(house.door.get("exchanges?limit=500")["exchanges"])
+    assert 200 == with_key(house.gateway, str(secret)).ask("POST", "/v1/messages", HELLO).status
+    settled(house.door, before + 1)
+    (spent,) = house.door.get(f"usage?by=total&key={key['id']}")["usage"]
+    kinds = ("input", "cache_read", "cache_write_5m", "cache_write_1h", "output")
+    tokens, nano = sum(spent[f"{kind}_tokens"] for kind in kinds), spent["estimate_nano"]
+    assert tokens > 0
+    assert nano > 0
+
+    for period in ("day", "week", "month", "total"):
+        wish = {"budgets": [f"5usd/{period}", f"1Mtokens/{period}"]}
+        states = house.door.ask("PATCH", f"/admin/api/keys/{key['id']}", wish).json["budget_states"]
+        listed = [one for one in house.door.get("budgets")["budgets"] if one["key_id"] == key["id"]]
+
+        assert [(nano, False), (tokens, False)] == [(one["spent"], one["is_loading"]) for one in states]
+        assert states == listed
+
+
+def test_budgets_of_a_revoked_key(house: House) -> None:
+    """Are in force no more, and told no more."""
+    key = make(house.door, budgets=["5usd/day"])["key"]
+    assert isinstance(key, dict)
+    before = [one["key_id"] for one in house.door.get("budgets")["budgets"]]
+    revoked = house.door.ask("POST", f"/admin/api/keys/{key['id']}/revoke", {}).json
+
+    assert key["id"] in before
+    assert [] == revoked["budget_states"]
+    assert key["id"] not in [one["key_id"] for one in house.door.get("budgets")["budgets"]]
 
 
 @pytest.mark.parametrize(

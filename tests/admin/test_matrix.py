@@ -12,6 +12,7 @@ from tests.admin.door import HELLO, Answer, Door, settled, signed_in, with_key
 NOBODYS = "00000000-0000-7000-8000-000000000000"
 BODIES = {
     "POST /admin/api/session": {"link": "no-such-link"},
+    "PUT /admin/api/password": {"password": "set-by-the-matrix"},
     "POST /admin/api/keys": {"name": "made-by-the-matrix"},
     "PATCH /admin/api/keys/{id}": {"name": "renamed-by-the-matrix"},
     "POST /admin/api/keys/{id}/revoke": {},

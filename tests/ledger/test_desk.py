@@ -3,6 +3,7 @@
 import pytest
 
 from clearway.core.budget import Budget
+from clearway.core.exchange import Outcome
 from clearway.keys.model import KeyChange, KeySpec
 from clearway.ledger.administration import Actor, AttemptQuery, AuditQuery, KeyQuery
 from clearway.ledger.desk import Desk
@@ -111,3 +112,23 @@ def test_changes_are_noted_with_who(store: Store, desk: Desk, clock: TestClock) 
     assert changes[:2] == late
     assert changes[1:] == desk.audit(AuditQuery(before=changes[0].id))
     assert changes[2:3] == desk.audit(AuditQuery(what="key.update", source="api", subject=key.id))
+
+
+def test_last_heard(store: Store, desk: Desk) -> None:
+    """The newest success and failure of each upstream, whatever came between; read once."""
+    ids = new_ids(5)
+    outcomes: list[Outcome] = ["upstream_error", "ok", "upstream_error", "client_closed", "interrupted"]
+    stories = [
+        Story(one, outcome=outcome, admitted_us=START_US + index)
+        for index, (one, outcome) in enumerate(zip(ids, outcomes, strict=True))
+    ]
+    keep_stories(store, stories)
+    ended = {row.exchange_id: row.ended_us for row in desk.attempts(AttemptQuery(limit=9))}
+    (upstream,) = {row.upstream for row in desk.attempts(AttemptQuery(limit=9))}
+
+    heard = desk.last_heard()
+
+    assert {upstream} == set(heard)
+    assert (ended[ids[1]], ended[ids[2]]) == (heard[upstream].succeeded_us, heard[upstream].failed_us)
+    keep_stories(store, [Story(one, outcome="ok", admitted_us=START_US + 9) for one in new_ids(1)])
+    assert heard is desk.last_heard()

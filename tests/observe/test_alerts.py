@@ -19,7 +19,6 @@ from clearway.core.budget import parse_budget
 from clearway.core.clock import SystemClock
 from clearway.core.ids import IdMaker
 from clearway.core.secret import Secret
-from clearway.ledger.protocol import LedgerError
 from clearway.ledger.store import Store
 from clearway.ledger.told import Told
 from clearway.limits.protocol import BudgetState
@@ -34,6 +33,7 @@ CLOCK = SystemClock()
 IDS = IdMaker(CLOCK)
 PATIENCE_S = 10.0
 QUICK = Patience(first_wait_s=0.01, longest_wait_s=0.02)
+SLOW = Patience(first_wait_s=60)
 
 
 def state(spent: int, budget: str = "5usd/day", *, key: str | None = "ada", since_us: int = NOON) -> BudgetState:
@@ -59,9 +59,9 @@ class Hall:
         self.alerts = self.new_alerts()
         self.log = stack.enter_context(structlog.testing.capture_logs())
 
-    def new_alerts(self) -> Alerts:
+    def new_alerts(self, patience: Patience | None = None) -> Alerts:
         """As after a restart."""
-        return Alerts(Told(self.store.database, CLOCK), CLOCK, IDS, QUICK)
+        return Alerts(Told(self.store.database, CLOCK, IDS.new()), CLOCK, IDS, patience or QUICK)
 
     def receiver(self, script: Callable[[Received], Answer] = lambda _: answer(b"")) -> FakeUpstream:
         """One that takes everything, or says what a test wants."""
@@ -90,6 +90,10 @@ class Hall:
     def told(self, event: str = "budget_threshold") -> list[object]:
         """The thresholds in the log."""
         return [line["threshold"] for line in self.log if line["event"] == event]
+
+    def waits(self) -> list[tuple[object, object]]:
+        """Receivers, and how many messages were kept for them at an end."""
+        return [(line["receiver"], line["messages"]) for line in self.log if line["event"] == "webhook_waits"]
 
 
 @pytest.fixture
@@ -236,16 +240,11 @@ async def test_a_window_without_an_end(hall: Hall) -> None:
 
 async def test_a_ledger_that_cannot_be_written(hall: Hall) -> None:
     """Rather twice than not at all."""
-
-    class Broken:
-        def claim(self, subject: str, since_us: int, permilles: Sequence[int]) -> bool:
-            raise LedgerError(f"{subject} {since_us} {permilles}")
-
-        def forget(self) -> None:
-            raise LedgerError("no")
-
-    async with hall.telling(alerts=Alerts(Broken(), CLOCK, IDS)) as alerts:
+    receiver = hall.receiver()
+    hall.store.close()
+    async with hall.telling(receiver, alerts=Alerts(Told(hall.store.database, CLOCK, "me"), CLOCK, IDS)) as alerts:
         alerts.budget(state(760))
+        await came(receiver, 1)
 
     assert [0.75] == hall.told()
 
@@ -292,16 +291,85 @@ async def test_it_gives_up(hall: Hall, said: Answer, tries: int, why: str) -> No
 
 
 async def test_a_receiver_that_hangs(hall: Hall) -> None:
-    """It holds up nobody: others are told, the queue has an end, and what is left is dropped and said."""
+    """It holds up nobody: others are told, the queue has an end, and what has no room in it is dropped and said."""
     silent = hall.receiver(lambda _: Answer(()))
     other = hall.receiver()
     async with hall.telling(silent, other) as alerts:
         for number in range(MOST_WAITING + 10):
             alerts.budget(state(760, key=f"k{number}"))
             await came(other, number + 1)
-    dropped = [line for line in hall.log if line["event"] == "webhook_dropped" and line["receiver"] == silent.url]
 
-    assert MOST_WAITING + 10 == len(other.received) == len(dropped)
+    assert [silent.url] * 9 == [line["receiver"] for line in hall.log if line["event"] == "webhook_dropped"]
+    assert [(silent.url, MOST_WAITING + 1)] == hall.waits()
+
+
+async def test_kept_for_the_next_start(hall: Hall) -> None:
+    """What a receiver could not take before the end is delivered after the next start, as the same message, once;
+    the threshold is not told again.
+    """
+    takes = False
+
+    def script(_: Received) -> Answer:
+        return answer(b"", status=200 if takes else 503)
+
+    receiver, other = hall.receiver(script), hall.receiver()
+    async with hall.telling(receiver, other, alerts=hall.new_alerts(SLOW)) as alerts:
+        alerts.budget(state(760))
+        alerts.budget(state(960))
+        first = await came(receiver, 1)
+    assert ([(receiver.url, 2)], 2) == (hall.waits(), len(other.received))
+    takes = True
+    async with hall.telling(receiver, other, alerts=hall.new_alerts()) as alerts:
+        alerts.budget(state(970))
+        got = (await came(receiver, 3))[1:]
+    async with hall.telling(receiver, other, alerts=hall.new_alerts()):
+        pass
+
+    assert [first[0].header("webhook-id"), other.received[1].header("webhook-id")] == [
+        each.header("webhook-id") for each in got
+    ]
+    assert [each.body for each in other.received] == [each.body for each in got]
+    assert (3, 2, [0.75, 0.95]) == (len(receiver.received), len(other.received), hall.told())
+
+
+async def test_given_up_is_given_up(hall: Hall) -> None:
+    """Neither what was refused for good nor what a receiver missed that was removed comes again."""
+    refusing, removed = hall.receiver(lambda _: answer(b"", status=400)), hall.receiver(lambda _: Answer(()))
+    async with hall.telling(refusing, removed) as alerts:
+        alerts.budget(state(760))
+        await came(refusing, 1)
+        await came(removed, 1)
+        alerts.adjust((0.75, 0.95), [hook(refusing.url)])
+    async with hall.telling(refusing, removed, alerts=hall.new_alerts()):
+        pass
+
+    assert (1, 1, []) == (len(refusing.received), len(removed.received), hall.waits())
+
+
+async def test_passed_at_the_very_end(hall: Hall) -> None:
+    """What the last request before the end has passed is told and sent before the process is over."""
+    receiver = hall.receiver()
+    hall.alerts.adjust((0.75, 0.95), [hook(receiver.url)])
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(hall.alerts.attend())
+        await asyncio.sleep(0)
+        hall.alerts.budget(state(760))
+        task.cancel()
+
+    assert ([0.75], 1, []) == (hall.told(), len(receiver.received), hall.waits())
+
+
+async def test_passed_before_the_start(hall: Hall) -> None:
+    """Of a budget that is used up nothing is spent any more: it is looked at when the gateway starts."""
+    hall.alerts.adjust((0.75, 0.95), [])
+    hall.alerts.survey([state(1000), state(100, key="bob"), state(800, key=None)])
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(hall.alerts.attend())
+        await asyncio.sleep(0)
+        await hall.quiet(hall.alerts)
+        task.cancel()
+
+    assert [0.95, 0.75] == hall.told()
 
 
 async def test_more_at_once_than_can_be_told(hall: Hall) -> None:

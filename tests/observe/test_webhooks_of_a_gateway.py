@@ -3,9 +3,11 @@
 import base64
 import hashlib
 import hmac
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -13,6 +15,8 @@ import pytest
 
 from tests.fake_upstream import FakeUpstream, Script, answer
 from tests.gateway_process import SIM, GatewayProcess
+from tests.relay.stage import wait_until
+from tests.security.talk import ask
 
 SECRET = "a-secret-of-the-owners-own"  # noqa: S105  # of nobody
 
@@ -144,3 +148,39 @@ def test_a_gateway_tells(tmp_path: Path, hooks: FakeUpstream) -> None:
         assert (0, 1) == (process.returncode, len(hooks.received))
         assert (1 - turn) == said.count("budget_threshold")
     assert b"the gateway has used 80 % of its budget of 2000000tokens/week" in hooks.received[0].body
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_a_receiver_that_was_down(tmp_path: Path, how: str) -> None:
+    """Down when a threshold is passed and when the gateway ends: the message comes with the next start, once."""
+    with FakeUpstream(lambda _: answer(b"")) as place:
+        url = place.url
+    port = int(url.rpartition(":")[2])
+    running = gateway(tmp_path, usage(f"{url}/T0/hush", more="thresholds = [0.001]"))
+    with running:
+        key = running.new_key("ada", "--budget", "1000tokens/day")
+        body = {"model": "claude-sonnet-5-5", "max_tokens": 3, "messages": [{"role": "user", "content": "hi"}]}
+        said = ask(running.url, ("x-api-key", key), body=body)
+        assert said.status == 200, said
+        # Once it is claimed, nobody else would tell it.
+        wait_until(lambda: "budget_threshold" in running.log, "it is told")
+        getattr(running, how)()
+    with FakeUpstream(lambda _: answer(b""), port=port) as receiver:
+        with running:
+            (got,) = receiver.wait_received(1)
+            wait_until(lambda: not _kept(running), "it is kept no more")
+        with running:
+            pass
+
+    assert (1, []) == (len(receiver.received), _kept(running))
+    assert b"the key ada has used" in got.body
+    assert 1 == running.log.count('"budget_threshold"')
+    assert ("webhook_waits" in running.log) == (how == "stop")
+    assert "hush" not in running.log
+
+
+def _kept(running: GatewayProcess) -> list[object]:
+    """What waits for receivers, in the database itself."""
+    with closing(sqlite3.connect(running.data_dir / "ledger.db")) as database:
+        return database.execute("SELECT * FROM alert_messages").fetchall()

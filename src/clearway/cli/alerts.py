@@ -52,8 +52,8 @@ async def _send(receivers: "list[Webhook]") -> list[tuple[str, str | None]]:
     """Each receiver, and why it did not take the message."""
     from clearway.core.clock import SystemClock  # noqa: PLC0415
     from clearway.core.ids import IdMaker  # noqa: PLC0415
-    from clearway.observe.alerts import message_of  # noqa: PLC0415
     from clearway.observe.delivery import NotTaken, post  # noqa: PLC0415
+    from clearway.observe.passed import message_of  # noqa: PLC0415
 
     clock = SystemClock()
     message = message_of(IdMaker(clock).new(), "test", "a test message; all is well", {}, clock.now_us())

@@ -11,11 +11,12 @@ from urllib.parse import urlsplit
 
 from clearway.compose.door import Back
 from clearway.server.admin.app import AdminApp
-from clearway.server.admin.parts import Parts, Place
+from clearway.server.admin.parts import Budgets, Parts, Place
 
 T = TypeVar("T")
 _ANSWER_S = 10.0
 """A loop that does not answer for so long is over."""
+_LOADED_S = 3.0
 
 
 def admin_app(back: Back, is_serving: Callable[[], bool], loop: asyncio.AbstractEventLoop) -> AdminApp:
@@ -35,7 +36,7 @@ def admin_app(back: Back, is_serving: Callable[[], bool], loop: asyncio.Abstract
             clock=back.clock,
             feed=back.feed,
             status=_on_loop(loop, back.status),
-            budgets=_on_loop(loop, back.lasting.limiter.budgets),
+            budgets=_budgets(back, loop),
             upstreams=_on_loop(loop, lambda: _places(back)),
             counts=_on_loop(loop, lambda: dict(back.counts.counts)),
             is_serving=is_serving,
@@ -53,6 +54,16 @@ def _on_loop(loop: asyncio.AbstractEventLoop, question: Callable[[], T]) -> Call
 
     async def answer() -> T:
         return question()
+
+    return lambda: asyncio.run_coroutine_threadsafe(answer(), loop).result(_ANSWER_S)
+
+
+def _budgets(back: Back, loop: asyncio.AbstractEventLoop) -> Callable[[], Budgets]:
+    """The budgets, when the past of those that have just been made is counted; it seldom takes a moment."""
+
+    async def answer() -> Budgets:
+        await back.loader.settled(_LOADED_S)
+        return Budgets(back.lasting.limiter.budgets(), back.loader.loading)
 
     return lambda: asyncio.run_coroutine_threadsafe(answer(), loop).result(_ANSWER_S)
 

@@ -20,13 +20,14 @@ from clearway.ledger.lock import OwnerInfo
 from clearway.ledger.protocol import Ledger
 from clearway.ledger.store import Store
 from clearway.ledger.writer import Writer
-from clearway.observe import tally as observe_tally
+from clearway.limits.loading import Loading
 from clearway.observe.alerts import Alerts
 from clearway.observe.feed import LiveFeed
 from clearway.observe.otel.feed import OtelFeed
 from clearway.observe.page import Page
 from clearway.observe.protocol import Cooling, Counted, Status
 from clearway.observe.reading import Reading
+from clearway.observe.tally import Tally
 from clearway.observe.windows import Windows
 from clearway.server.app import App, Asgi
 from clearway.server.body import BodyRoom
@@ -36,7 +37,7 @@ from clearway.server.load import Load
 from clearway.server.metrics import MetricsDoor
 from clearway.server.reload import Behind, Door, InForce, Reload
 from clearway.server.serving import Serving
-from clearway.upstreams.tally import Tally
+from clearway.upstreams.counts import Counters
 
 _SOON_S = 2.0
 """Whoever begins to watch waits so long for a ledger that cannot be written."""
@@ -66,15 +67,16 @@ class Back(msgspec.Struct, frozen=True, kw_only=True):
     behind: Behind
     reread: Callable[[], Loaded] | None
     lasting: Lasting
+    loader: Loading
     writer: Writer
     store: Store
     desk: Desk
-    counts: Tally
+    counts: Counters
     """What each upstream has done."""
     keys: KeyCache
     clock: Clock
     feed: LiveFeed
-    measured: observe_tally.Tally
+    measured: Tally
     otel: OtelFeed | None
     windows: Windows
     alerts: Alerts

@@ -36,7 +36,7 @@ from clearway.ledger.store import Store
 from clearway.ledger.told import Told
 from clearway.ledger.writer import Writer
 from clearway.limits.keeper import Keeper
-from clearway.limits.loading import Loader
+from clearway.limits.loading import Loader, Loading
 from clearway.observe.alerts import Alerts
 from clearway.observe.feed import LiveFeed
 from clearway.observe.otel.feed import OtelFeed, is_installed
@@ -52,9 +52,9 @@ from clearway.server.listen import (
     url_of,
 )
 from clearway.server.reload import Behind, InForce
+from clearway.upstreams.counts import Counters
 from clearway.upstreams.fleet import Fleet
 from clearway.upstreams.health import Health
-from clearway.upstreams.tally import Tally as UpstreamTally
 
 log = structlog.get_logger()
 
@@ -107,14 +107,13 @@ async def gateway(
         stack.enter_context(contextlib.closing(control))
         stack.callback(remove_control, path, data_dir)
         info = msgspec.structs.replace(info, url=url_of(tcp), socket=str(path))
-        alerts = Alerts(Told(store.database, clock), clock, ids)
+        alerts = Alerts(Told(store.database, clock, instance.id), clock, ids)
         kept = await _kept(store, data_dir, instance, clock, alerts, stack)
         prices = prices_of(config)
         tally = Tally(models := _models(config, prices))
         otel = await _otel(config, instance.id, models, stack)
         sharing = await open_sharing(config, environ, instance.id, store.database, clock, stack)
-        make, ceilings = Keeper if sharing is None else sharing.keeper, ceilings_of(prices)
-        keeper = make(limits_of(config), clock=clock, ceilings=ceilings, on_spent=alerts.budget)
+        keeper = _keeper(config, sharing, clock, prices, alerts)
         lasting = Lasting(
             ring=kept.keys,
             limiter=keeper,
@@ -124,7 +123,7 @@ async def gateway(
             running=RunningExchanges(kept.keys, keeper, clock),
             turned_away={},
         )
-        on_change = await _counting(keeper, sharing, kept, store, lasting)
+        loader = _loader(keeper, sharing, kept, store, lasting, alerts)
         feed = LiveFeed()
         making = Making(
             instance_id=instance.id,
@@ -133,23 +132,25 @@ async def gateway(
             feed=feed,
             listeners=(tally, *([otel] if otel else [])),
             keeper=keeper,
-            limits_changed=on_change,
+            limits_changed=loader.on_change,
             alerts=alerts,
             windows=kept.windows,
             credentials=fleet.credentials,
             owners=OwnerTable(store.database),
             holds=Holds(keeper, clock, sharing.batches() if sharing is not None else None),
-            counts=UpstreamTally(),
+            counts=Counters(),
             environ=environ,
             clock=clock,
         )
-        walks = await asyncio.to_thread(making.prepare, config)
-        await making.holds.resume(await asyncio.to_thread(making.owners.uncharged))
+        walk = (await asyncio.to_thread(making.prepare, config))(upstreams)
+        await _begin(loader, kept.keys)
+        making.holds.resume(await asyncio.to_thread(making.owners.uncharged))
         back = Back(
-            now=InForce(config=config, upstreams=upstreams, walk=walks(upstreams)),
+            now=InForce(config=config, upstreams=upstreams, walk=walk),
             behind=Behind(fleet=fleet, health=lasting.health, wrong_keys=lasting.wrong_keys, prepare=making.prepare),
             reread=reread,
             lasting=lasting,
+            loader=loader,
             writer=kept.writer,
             store=store,
             desk=Desk(store.database, clock, ids),
@@ -206,20 +207,30 @@ async def _kept(  # what it is made of
     return _Kept(keys, windows, writer)
 
 
-async def _counting(
-    keeper: Keeper, sharing: Sharing | None, kept: _Kept, store: Store, lasting: Lasting
-) -> Callable[[], None]:
-    """Have the past counted, and the keys as they are; what is to be called when they have changed."""
-    written, changed = partial(kept.writer.flush, _SOON_S), lasting.running.look
+def _keeper(config: Config, sharing: Sharing | None, clock: Clock, prices: PriceList, alerts: Alerts) -> Keeper:
+    """What decides: this process, or the server that several share."""
+    make = Keeper if sharing is None else sharing.keeper
+    return make(limits_of(config), clock=clock, ceilings=ceilings_of(prices), on_spent=alerts.budget)
+
+
+async def _begin(loader: Loading, keys: KeyCache) -> None:
+    await loader.start()
+    keys.subscribe(loader.on_change)
+
+
+def _loader(  # what it stands between
+    keeper: Keeper, sharing: Sharing | None, kept: _Kept, store: Store, lasting: Lasting, alerts: Alerts
+) -> Loading:
+    """Has the past counted, and the keys as they are."""
+    keys, written = kept.keys.unrevoked, partial(kept.writer.flush, _SOON_S)
+
+    def loaded() -> None:
+        alerts.survey(keeper.budgets())
+
     if sharing is not None:
         owners = OwnerTable(store.database)
-        on_change = await sharing.start(kept.keys.keys, written=written, changed=changed, owners=owners)
-    else:
-        loader = Loader(keeper, kept.keys.keys, store, written=written, changed=changed)
-        await loader.start()
-        on_change = loader.on_change
-    kept.keys.subscribe(on_change)
-    return on_change
+        return sharing.loader(keys, written=written, changed=lasting.running.look, loaded=loaded, owners=owners)
+    return Loader(keeper, keys, store, written=written, changed=lasting.running.look, loaded=loaded)
 
 
 def _models(config: Config, prices: PriceList) -> tuple[str, ...]:

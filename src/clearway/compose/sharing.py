@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from clearway.limits.shared.keeper import SharedKeeper
     from clearway.limits.shared.keys import Names
     from clearway.limits.shared.link import Link
+    from clearway.limits.shared.past import SharedLoader
     from clearway.limits.shared.post import Post
 
 _FIRST_S = 0.5
@@ -98,42 +99,40 @@ class Sharing:
         self._keeper = keeper
         return keeper
 
-    async def start(
+    def loader(
         self,
         keys: Callable[[], Iterable[Key]],
         *,
         written: Callable[[], Awaitable[object]],
         changed: Callable[[], object],
+        loaded: Callable[[], object],
         owners: OwnerTable,
-    ) -> Callable[[], None]:
-        """Begin to count, until the stack unwinds; what is to be called when keys have changed."""
+    ) -> "SharedLoader":
+        """What begins to count when it is started, until the stack unwinds."""
         from clearway.limits.shared.batches import Running  # noqa: PLC0415
         from clearway.limits.shared.past import SharedLoader  # noqa: PLC0415
-
-        keeper = self._made()
-        post = keeper.post
-        if post is None:
-            msg = "there is no post yet"
-            raise RuntimeError(msg)
 
         def batches() -> Iterator[Running]:
             for owned, _ in owners.uncharged():
                 estimates = [estimate_of_share(share) for share in owned.held]
                 yield Running(name_of(owned), owned.key_id, owned.created_us, estimates)
 
-        loader = SharedLoader(
-            keeper,
-            post,
+        return SharedLoader(
+            self._made(),
+            self._posted(),
             self._parts,
             self._clock,
             keys,
             written=written,
             changed=changed,
+            loaded=loaded,
+            begin=self._begin,
             batches=batches,
             holds=self.batches(),
         )
-        loader.start()
-        loop = asyncio.get_running_loop()
+
+    async def _begin(self, loader: "SharedLoader") -> None:
+        loop, post = asyncio.get_running_loop(), self._posted()
         # No TaskGroup: what goes wrong later in opening the gateway must not come out of a group. None of them fails.
         duties = [post.run, loader.attend_keys, loader.attend_loading, loader.attend_leaving]
         tasks = [loop.create_task(duty()) for duty in duties]
@@ -146,7 +145,12 @@ class Sharing:
 
         self._stack.push_async_callback(stop)
         await post.begun(_FIRST_S)
-        return loader.on_change
+
+    def _posted(self) -> "Post":
+        if self._post is None:
+            msg = "there is no post yet"
+            raise RuntimeError(msg)
+        return self._post
 
     def batches(self) -> "SharedBatches":
         """Where what batches hold is kept."""

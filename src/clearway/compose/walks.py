@@ -36,8 +36,8 @@ from clearway.pricing.ceiling import NOTHING_COSTS, Ceiling, DearestRates
 from clearway.pricing.cost import cost
 from clearway.pricing.prices import PriceFileError, PriceList
 from clearway.server.reload import Walks
+from clearway.upstreams.counts import Counters
 from clearway.upstreams.registry import Managed
-from clearway.upstreams.tally import Tally
 from clearway.upstreams.webhooks import webhooks
 
 
@@ -52,14 +52,14 @@ class Making(msgspec.Struct, frozen=True, kw_only=True):
     """Hear of what is over."""
     keeper: Keeper
     limits_changed: Callable[[], None]
-    """Has the keeper take other settings."""
+    """Has the keeper take other settings; nothing before its first are loaded."""
     alerts: Alerts
     windows: Windows
     credentials: Callable[[Sequence[Managed]], Mapping[str, Secret]]
     """What the upstreams spend, by their names."""
     owners: OwnerTable
     holds: Holds
-    counts: Tally
+    counts: Counters
     """What each upstream has done."""
     environ: Mapping[str, str]
     clock: Clock
@@ -89,7 +89,7 @@ class Making(msgspec.Struct, frozen=True, kw_only=True):
                 clock=self.clock,
                 price=_pricing(prices),
                 windows=self.windows,
-                tally=self.counts,
+                counters=self.counts,
                 owners=self.owners,
             )
             router = Router(upstreams, config.models.aliases, _holders(config))

@@ -28,7 +28,7 @@ from clearway.ledger.ownership import Ownership
 from clearway.ledger.protocol import Journal
 from clearway.limits.protocol import OUTPUT_SLICE, Reservation
 from clearway.observe.protocol import WindowWatch
-from clearway.upstreams.tally import Tally
+from clearway.upstreams.counts import Counters
 from clearway.wire.messages.errors import error_type
 from clearway.wire.messages.watch import NoWatch, Watch
 
@@ -71,7 +71,7 @@ class Books(msgspec.Struct, frozen=True):
     price: Pricing
     windows: WindowWatch | None = None
     """Hears what answers say of windows."""
-    tally: Tally = msgspec.field(default_factory=Tally)
+    counters: Counters = msgspec.field(default_factory=Counters)
     owners: Ownership | None = None
     """Of files that are made while an answer runs; None: nobody is asked."""
 
@@ -82,7 +82,7 @@ class Attempt:
     __slots__ = (
         "_ask_at",
         "_books",
-        "_noted_at",
+        "_note_at",
         "_seen_bytes",
         "awaited",
         "billing",
@@ -105,7 +105,7 @@ class Attempt:
     def __init__(self, exchange: "Exchange", number: int, target: Target, billing: Billing, held: Reservation) -> None:
         self._books = exchange.books
         self.started = self._books.clock.monotonic()
-        self._noted_at = 0.0
+        self._note_at = 0.0
         self._seen_bytes = 0
         # No token is told in fewer bytes, so that nothing need be counted before.
         self._ask_at = held.output_tokens
@@ -150,14 +150,13 @@ class Attempt:
         self._seen_bytes = seen_bytes = self._seen_bytes + len(chunk)
         if seen_bytes >= self._ask_at:
             self._ask_for_more()
-        if watch.has_output and self.first_token_us is None:
+        if self.first_token_us is None and watch.has_output:
             self.first_token_us = self._elapsed_us()
             self._books.feed.first_token(self.exchange.id)
-        if watch.has_usage and not watch.whole:
-            now = self._books.clock.monotonic()
-            if not self._noted_at or now - self._noted_at >= _PROGRESS_EVERY_S:
-                self._noted_at = now
-                self._note_progress()
+        now = self._books.clock.monotonic()
+        if now >= self._note_at and watch.has_usage and not watch.whole:
+            self._note_at = now + _PROGRESS_EVERY_S
+            self._note_progress()
 
     def _ask_for_more(self) -> None:
         """Have more output held for before what is held for is used up."""
@@ -234,7 +233,7 @@ class Attempt:
         )
         self._books.journal.end(end)
         self.exchange.tries.append(Tried(self.start, end))
-        self._books.tally.ended(self.target.upstream.name, end)
+        self._books.counters.ended(self.target.upstream.name, end)
 
 
 class Exchange:

@@ -35,13 +35,13 @@ def encode(password: str) -> str:
     plain = _plain(password)
     if not SHORTEST <= len(plain) <= LONGEST:
         raise PasswordError(f"a password has {SHORTEST} to {LONGEST} characters")
-    return _HASHER.hash(plain)
+    return _HASHER.hash(_bytes(plain))
 
 
 def is_it(password: str, encoded: str | None) -> bool:
     """Whether it is the password; takes as long where there is none at all."""
     try:
-        _HASHER.verify(encoded or _nobodys(), _plain(password)[: LONGEST + 1])
+        _HASHER.verify(encoded or _nobodys(), _bytes(_plain(password)[: LONGEST + 1]))
     except (VerificationError, InvalidHashError):
         return False
     return encoded is not None
@@ -57,6 +57,10 @@ def _nobodys() -> str:
     return _HASHER.hash(secrets.token_urlsafe(32))
 
 
-def _plain(password: str) -> bytes:
+def _plain(password: str) -> str:
     # The same characters, however the keyboard composes them.
-    return unicodedata.normalize("NFKC", password).encode("utf-8", "surrogatepass")
+    return unicodedata.normalize("NFKC", password)
+
+
+def _bytes(plain: str) -> bytes:
+    return plain.encode("utf-8", "surrogatepass")

@@ -4,6 +4,7 @@ Who changed what is a value that is handed in with each change (`Actor`). Implem
 by ledger/store and ledger/desk; used by server/admin.
 """
 
+from collections.abc import Mapping
 from typing import Literal, Protocol
 
 import msgspec
@@ -129,6 +130,16 @@ class TookTooLong(LedgerError):
     """The database was not done within the time that was given."""
 
 
+class LastHeard(msgspec.Struct, kw_only=True):
+    """What was heard of one upstream last. Times are UTC microseconds; None: nothing that is known."""
+
+    succeeded_us: int | None = None
+    failed_us: int | None = None
+    failure: str | None = None
+    """Our own code, or the type that its answer told."""
+    failure_status: int | None = None
+
+
 class Keyholder(Protocol):
     """Keys, as far as an actor changes them, and sums. Implemented by ledger/store."""
 
@@ -146,6 +157,10 @@ class Keyholder(Protocol):
 
     def rotate_key(self, ref: str, overlap_s: int, *, by: Actor) -> NewKey:
         """Give a key a new secret. Raises NotInLedger, LedgerError."""
+        ...
+
+    def set_password(self, encoded: str | None, *, by: Actor) -> bool:
+        """Set the admin password or remove it; ends all sessions. False: there was none to remove."""
         ...
 
     def usage(self, query: UsageQuery, *, within_s: float) -> list[UsageRow]:
@@ -174,6 +189,10 @@ class Deskwork(Protocol):
 
     def attempts(self, query: AttemptQuery) -> list[AttemptRow]:
         """A page of attempts. Raises TookTooLong."""
+        ...
+
+    def last_heard(self) -> Mapping[str, LastHeard]:
+        """By name of the upstream, from before this process; read once. Raises TookTooLong."""
         ...
 
     def audit(self, query: AuditQuery) -> list[AuditRow]:

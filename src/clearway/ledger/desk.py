@@ -4,14 +4,16 @@ Owns the way from such a question to a transaction. Every method may be called f
 any thread. Implements `ledger.administration.Deskwork`; used by compose.
 """
 
+from collections.abc import Mapping
+
 from sqlalchemy import Connection
 
 from clearway.core.clock import Clock
 from clearway.core.ids import IdMaker
 from clearway.keys import session as rules
 from clearway.keys.session import How, Session, Why
-from clearway.ledger import audit_records, key_records, listing, session_records
-from clearway.ledger.administration import Actor, AttemptQuery, AuditQuery, AuditRow, KeyQuery, KeyUse
+from clearway.ledger import audit_records, key_records, last_attempts, listing, session_records
+from clearway.ledger.administration import Actor, AttemptQuery, AuditQuery, AuditRow, KeyQuery, KeyUse, LastHeard
 from clearway.ledger.asking import reading, writing
 from clearway.ledger.audit_records import Note, Subject
 from clearway.ledger.database import Database
@@ -34,6 +36,7 @@ class Desk:
         self._database = database
         self._clock = clock
         self._ids = ids
+        self._last_heard: Mapping[str, LastHeard] | None = None
 
     def keys(self, query: KeyQuery) -> list[KeyUse]:
         """A page of keys. Raises TookTooLong."""
@@ -49,6 +52,13 @@ class Desk:
         """A page of attempts. Raises TookTooLong."""
         with reading(self._database, WITHIN_S) as connection:
             return listing.attempts_page(connection, query)
+
+    def last_heard(self) -> Mapping[str, LastHeard]:
+        """See `Deskwork.last_heard`."""
+        if self._last_heard is None:
+            with reading(self._database, WITHIN_S) as connection:
+                self._last_heard = last_attempts.last_heard(connection)
+        return self._last_heard
 
     def audit(self, query: AuditQuery) -> list[AuditRow]:
         """A page of changes. Raises TookTooLong."""

@@ -43,9 +43,9 @@ class KeyCache:
         """The key as it is now, revoked lately or not; None: not known."""
         return self._by_id.get(key_id)
 
-    def keys(self) -> list[Key]:
-        """All that are known."""
-        return list(self._by_id.values())
+    def unrevoked(self) -> list[Key]:
+        """Those that are not over for good."""
+        return [key for key in self._by_id.values() if key.revoked_us is None]
 
     def subscribe(self, watcher: Callable[[], None]) -> None:
         """Have `watcher` called after each change, on the thread that has read it."""

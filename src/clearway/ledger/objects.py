@@ -16,9 +16,11 @@ from clearway.keys.model import Key
 from clearway.ledger import key_records
 from clearway.ledger.database import Database, unusable
 from clearway.ledger.ownership import Owned, PageQuery, Share
-from clearway.ledger.schema import objects
+from clearway.ledger.schema import exchanges, objects
 from clearway.wire.messages.objects import Kind
 
+_MOMENT = 14
+"""Characters of an id that tell its millisecond."""
 _CHUNK = 500
 """Values in one statement: below the bounds of every SQLite."""
 
@@ -88,8 +90,11 @@ class OwnerTable:
             return connection.execute(change).rowcount > 0
 
     def uncharged(self) -> list[tuple[Owned, Key]]:
-        """Batches whose use is not known yet, with the keys that made them."""
-        with self._using() as connection:
+        """Batches whose use is not known yet, with the keys that made them.
+
+        Of one whose use was written just before an end of the process it is noted now.
+        """
+        with self._using(writing=True) as connection:
             rows = (
                 connection.execute(
                     select(objects)
@@ -102,7 +107,8 @@ class OwnerTable:
             if not rows:
                 return []
             keys = {key.id: key for key in key_records.listed(connection, revoked=True)}
-            return [(_owned(row), keys[row["key_id"]]) for row in rows if row["key_id"] in keys]
+            found = [_owned(row) for row in rows if row["key_id"] in keys]
+            return [(owned, keys[owned.key_id]) for owned in found if not _is_charged(connection, owned)]
 
     @contextmanager
     def _using(self, *, writing: bool = False) -> Iterator[Connection]:
@@ -113,6 +119,25 @@ class OwnerTable:
             raise
         except SQLAlchemyError as error:
             raise unusable(error) from error
+
+
+def _is_charged(connection: Connection, owned: Owned) -> bool:
+    """Whether the exchanges that have what it used are there; all were written at once, or none."""
+    # Their ids have the moment of the batch's own (gateway/objects/charge): few are looked at.
+    moment = owned.exchange_id[:_MOMENT]
+    known = select(exchanges.c.ended_us).where(
+        exchanges.c.id >= f"{moment}7",
+        exchanges.c.id < f"{moment}8",
+        exchanges.c.endpoint == "batches",
+        exchanges.c.method == "GET",
+        exchanges.c.response_id == owned.id,
+        exchanges.c.upstream == owned.upstream,
+        exchanges.c.outcome == "ok",
+    )
+    ended_us = connection.execute(known.limit(1)).scalar()
+    if ended_us is not None:
+        connection.execute(update(objects).where(_this(owned)).values(charged_us=ended_us))
+    return ended_us is not None
 
 
 def _beyond(place: tuple[str, str], *, older: bool) -> ColumnElement[bool]:

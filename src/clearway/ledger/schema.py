@@ -214,6 +214,18 @@ alerts = Table(
     Column("told_us", BigInteger, nullable=False),
 )
 
+# What is on its way to webhooks; a few rows at any time.
+alert_messages = Table(
+    "alert_messages",
+    metadata,
+    Column("message_id", ID, primary_key=True),
+    # A hash: addresses of webhooks are secrets, often.
+    Column("receiver", ID, primary_key=True),
+    Column("instance_id", ID, nullable=False),
+    Column("made_us", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
 audit = Table(
     "audit",
     metadata,

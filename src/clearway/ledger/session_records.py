@@ -70,6 +70,8 @@ def password(connection: Connection, *, hold: bool = False) -> str | None:
 def set_password(connection: Connection, encoded: str | None, *, now_us: int) -> bool:
     """Set it, or take it away, and void every session and link; False: there was none to take away."""
     had_one = connection.execute(delete(admin_password)).rowcount > 0
+    if encoded is None and not had_one:
+        return False
     if encoded is not None:
         connection.execute(insert(admin_password), {"id": _THE_ONE, "encoded": encoded, "changed_us": now_us})
     connection.execute(delete(sign_in_links))

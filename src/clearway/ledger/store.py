@@ -142,14 +142,14 @@ class Store:
             self._note(connection, Note(what="link.create"), COMMAND)
         return token
 
-    def set_password(self, encoded: str | None) -> bool:
+    def set_password(self, encoded: str | None, *, by: Actor = COMMAND) -> bool:
         """Set the admin password or remove it; ends all sessions. False: there was none to remove."""
         with writing(self.database) as connection:
             had_one = session_records.set_password(connection, encoded, now_us=self.clock.now_us())
             if encoded is not None or had_one:
                 what: What = "password.remove" if encoded is None else "password.set"
                 note = Note(what=what, subject=Subject(), before={"set": had_one}, after={"set": encoded is not None})
-                self._note(connection, note, COMMAND)
+                self._note(connection, note, by)
         return encoded is not None or had_one
 
     def usage(self, query: UsageQuery, *, within_s: float | None = None) -> list[UsageRow]:

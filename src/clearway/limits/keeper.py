@@ -165,6 +165,15 @@ class Keeper:
         tallies = kept.account.tallies + gateway.tallies
         return Held(self, key, wanted, output, nano, admitted_us, tallies, rates, ceiling)
 
+    def resume(self, key: Key, estimate: Estimate, *, admitted_us: int) -> Reservation:
+        """See `Limiter.resume`."""
+        shares = self.shares(key, estimate.billing, self._clock.now_us())
+        tallies = {share.tally: None for share in shares if share.tally.span.has(admitted_us)}
+        ceiling = self._ceilings(estimate, admitted_us) if any(share.is_money for share in shares) else None
+        output = estimate.output_tokens
+        nano = 0 if ceiling is None else ceiling.nano(estimate.input_tokens, output)
+        return Held(self, key, estimate, output, nano, admitted_us, tuple(tallies), None, ceiling)
+
     def told(self, key: Key | None) -> Fields:
         """See `Limiter.told`."""
         kept = None if key is None else self._kept.get(key.id)

@@ -148,6 +148,17 @@ class Limiter(Protocol):
         """
         ...
 
+    def resume(self, key: Key, estimate: Estimate, *, admitted_us: int) -> Reservation:
+        """Hold again what a process before this one held: it was granted then, so that nothing
+        is refused now, and limits per minute are not touched.
+
+        Args:
+            key: Whose attempt it is.
+            estimate: As it was then.
+            admitted_us: When the exchange was admitted; nothing is held in periods that have begun since.
+        """
+        ...
+
     def told(self, key: Key | None) -> Fields:
         """What an answer tells the client of its limits: fields in the format of Messages."""
         ...

@@ -2,97 +2,61 @@
 
 `budget` and `window` are called on the event loop, often; they cost one look into a
 dictionary while no threshold is passed. Everything else happens in a task: whether it
-was told already (before a restart, or by another gateway) is asked of the ledger in a thread.
+was told already (before a restart, or by another gateway) is asked of the ledger in a
+thread, which keeps the messages, too, until they are delivered.
 Messages are described in docs/alerts.md. Used by limits, by what observes windows, and compose.
 
 Growth: 4,096 budgets and windows are remembered, 256 alerts wait to be told.
 """
 
 import asyncio
+import contextlib
 from collections import deque
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import msgspec
 import structlog
 
-from clearway.core.budget import Budget, show_amount, show_budget
 from clearway.core.clock import Clock
 from clearway.core.ids import IdMaker
 from clearway.ledger.protocol import LedgerError
-from clearway.observe.delivery import Delivery, Message, Patience, Receiver
+from clearway.ledger.told import Undelivered
+from clearway.observe.delivery import Delivery, Message, Outbox, Patience, Receiver
+from clearway.observe.passed import WHOLE, Alert, message_of, of_budget, of_window
+from clearway.observe.reading import BudgetLevel
 
 log = structlog.get_logger()
 
 _MOST_KNOWN = 4096
 _MOST_WAITING = 256
-_WHOLE = 1000
 _REARM = 4
 _PATIENCE = Patience()
 _JITTER_US = 600 * 1_000_000
 """What one answer says of a window's end and what the next says may differ by less."""
+_TAKE_OVER_EVERY_S = 60.0
+_LAST_S = 2.0
+"""At the end of the process: for what was just passed, and for receivers to take it."""
 
 
-class Spend(Protocol):
-    """A budget at one moment: what is needed of `limits.protocol.BudgetState`."""
+class Book(Outbox, Protocol):
+    """Remembers what has been told; called in threads. All raise LedgerError."""
 
-    @property
-    def key_id(self) -> str | None:
-        """None: the whole gateway's."""
+    def claim(self, subject: str, since_us: int, permilles: Sequence[int], messages: Sequence[Undelivered]) -> bool:
+        """Whether it is to be told now; then the messages are kept."""
         ...
 
-    @property
-    def key_name(self) -> str | None:
-        """Likewise."""
+    def keep(self, messages: Sequence[Undelivered]) -> None:
+        """Keep messages that need no claim."""
         ...
 
-    @property
-    def budget(self) -> Budget:
-        """Its amount, unit and period."""
-        ...
-
-    @property
-    def spent(self) -> int:
-        """In the budget's unit."""
-        ...
-
-    @property
-    def since_us(self) -> int:
-        """Where the period began; 0 for `total`."""
-        ...
-
-    @property
-    def resets_us(self) -> int | None:
-        """Where it ends; None: never."""
-        ...
-
-
-class Book(Protocol):
-    """Remembers what has been told; called in threads."""
-
-    def claim(self, subject: str, since_us: int, permilles: Sequence[int]) -> bool:
-        """Whether it is to be told now. Raises LedgerError."""
+    def take_over(self, receivers: Sequence[str]) -> list[Undelivered]:
+        """What those that are over have left for some receivers."""
         ...
 
     def forget(self) -> None:
-        """Let go of what is long over. Raises LedgerError."""
+        """Let go of what is long over."""
         ...
-
-
-class Alert(msgspec.Struct, frozen=True, kw_only=True):
-    """A threshold was passed."""
-
-    kind: str
-    """`budget.threshold` or `window.threshold`."""
-    subject: str
-    since_us: int
-    permilles: tuple[int, ...]
-    """All that were passed so far, ascending; the last is told."""
-    text: str
-    data: dict[str, object]
-    is_of_period: bool = True
-    """False: no period is known that it could be told once in."""
 
 
 class _Known:
@@ -123,21 +87,23 @@ class Alerts:
         self._patience = patience
         self._permilles: tuple[int, ...] = ()
         self._known: dict[object, _Known] = {}
+        self._unseen: deque[BudgetLevel] = deque()
         self._waiting: deque[Alert] = deque()
         self._arrived = asyncio.Event()
         self._deliveries: dict[Delivery, asyncio.Task[None] | None] = {}
         self._group: asyncio.TaskGroup | None = None
+        self._telling: asyncio.Task[None] | None = None
         self.dropped = 0
         """Alerts that were not even looked at, because too many came at once."""
 
     @property
     def waiting(self) -> int:
         """Alerts that are still to be told."""
-        return len(self._waiting)
+        return len(self._waiting) + len(self._unseen)
 
     def adjust(self, thresholds: Sequence[float], receivers: Sequence[Receiver]) -> None:
         """Other thresholds and receivers from now on; a receiver that stays keeps what waits for it."""
-        permilles = tuple(round(part * _WHOLE) for part in thresholds)
+        permilles = tuple(round(part * WHOLE) for part in thresholds)
         if permilles != self._permilles:
             self._permilles = permilles
             self._known.clear()
@@ -145,13 +111,21 @@ class Alerts:
         for delivery, task in list(self._deliveries.items()):
             if wanted.pop(delivery.receiver.identity, None) is None:
                 del self._deliveries[delivery]
+                delivery.remove()
                 if task is not None:
                     task.cancel()
         for receiver in wanted.values():
-            delivery = Delivery(receiver, self._clock, self._patience)
+            delivery = Delivery(receiver, self._book, self._clock, self._patience)
             self._deliveries[delivery] = self._group.create_task(delivery.attend()) if self._group else None
 
-    def budget(self, state: Spend) -> float:
+    def survey(self, budgets: Iterable[BudgetLevel]) -> None:
+        """These are the budgets now: one may be past a threshold that nobody was told of, and perhaps
+        nothing is spent of it any more.
+        """
+        self._unseen = deque(budgets)
+        self._arrived.set()
+
+    def budget(self, state: BudgetLevel) -> float:
         """The spend of a budget has risen.
 
         Returns:
@@ -185,75 +159,67 @@ class Alerts:
             self._group = group
             for delivery in self._deliveries:
                 self._deliveries[delivery] = group.create_task(delivery.attend())
+            group.create_task(self._take_over())
             try:
-                await self._forget()
                 while True:
                     await self._arrived.wait()
                     self._arrived.clear()
-                    while self._waiting:
-                        await self._tell(self._waiting[0])
-                        self._waiting.popleft()
+                    while self._look_further():
+                        self._telling = group.create_task(self._tell(self._waiting[0]))
+                        # What has begun is ended, whoever cancels: it is claimed, and nobody else will tell it.
+                        await asyncio.shield(self._telling)
             finally:
+                await self._tell_the_last()
                 self._group = None
 
-    def _look_at_budget(self, state: Spend, known: _Known | None) -> float:
+    def _look_further(self) -> bool:
+        """Whether something is to be told."""
+        while not self._waiting and self._unseen:
+            self.budget(self._unseen.popleft())
+        return bool(self._waiting)
+
+    async def _tell_the_last(self) -> None:
+        """What the last exchanges have passed; receivers that are there take it now, others after the next start."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_S):
+                if self._telling is not None:
+                    await asyncio.shield(self._telling)
+                while self._look_further():
+                    await self._tell(self._waiting[0])
+                for delivery in self._deliveries:
+                    await delivery.idle()
+
+    async def _take_over(self) -> None:
+        """Deliver what gateways have left that are over: at the start, and later where several share a database."""
+        await self._forget()
+        while True:
+            by_hash = {delivery.receiver.hashed: delivery for delivery in self._deliveries}
+            try:
+                left = await asyncio.to_thread(self._book.take_over, list(by_hash)) if by_hash else []
+            except LedgerError as error:
+                log.warning("webhooks_not_resumed", error=str(error))
+            else:
+                for one in left:
+                    by_hash[one.receiver].put(Message(one.message_id, one.body, is_kept=True))
+            await asyncio.sleep(_TAKE_OVER_EVERY_S)
+
+    def _look_at_budget(self, state: BudgetLevel, known: _Known | None) -> float:
         budget = state.budget
-        passed = [each for each in self._permilles if state.spent * _WHOLE >= each * budget.amount]
+        passed = [each for each in self._permilles if state.spent * WHOLE >= each * budget.amount]
         following = [each for each in self._permilles if each not in passed]
-        next_at = following[0] * budget.amount / _WHOLE if following else float("inf")
+        next_at = following[0] * budget.amount / WHOLE if following else float("inf")
         self._remember((state.key_id, budget), state.since_us, next_at)
-        if not passed or (known is not None and known.since_us == state.since_us and state.spent < known.next_at):
-            return next_at
-        who = "the gateway" if state.key_id is None else f"the key {state.key_name}"
-        percent = state.spent * 100 // budget.amount
-        self._put(
-            Alert(
-                kind="budget.threshold",
-                subject=f"budget:{state.key_id or '*'}:{show_budget(budget)}",
-                since_us=state.since_us,
-                permilles=tuple(passed),
-                text=f"{who} has used {percent} % of its budget of {show_budget(budget)}",
-                data={
-                    "key_id": state.key_id,
-                    "key_name": state.key_name,
-                    "budget": show_budget(budget),
-                    "unit": budget.unit,
-                    "period": budget.period,
-                    "amount": budget.amount,
-                    "spent": state.spent,
-                    "spent_text": show_amount(msgspec.structs.replace(budget, amount=state.spent)),
-                    "threshold": passed[-1] / _WHOLE,
-                    "since": _moment(state.since_us or None),
-                    "resets": _moment(state.resets_us),
-                },
-            )
-        )
+        if passed and (known is None or known.since_us != state.since_us or state.spent >= known.next_at):
+            self._put(of_budget(state, passed))
         return next_at
 
     def _look_at_window(self, label: str, window: str, utilization: float, since_us: int, known: _Known | None) -> None:
-        used = utilization * _WHOLE
+        used = utilization * WHOLE
         passed = [each for each in self._permilles if used >= each]
         following = [each for each in self._permilles if each not in passed]
-        self._remember((label, window), since_us, following[0] / _WHOLE if following else float("inf"))
-        if not passed or (known is not None and known.since_us == since_us and utilization < known.next_at):
-            return
-        self._put(
-            Alert(
-                kind="window.threshold",
-                subject=f"window:{label}:{window}",
-                since_us=since_us,
-                permilles=tuple(passed),
-                text=f"{utilization:.0%} of the {window} window of {label} is used",
-                data={
-                    "label": label,
-                    "window": window,
-                    "utilization": utilization,
-                    "threshold": passed[-1] / _WHOLE,
-                    "resets": _moment(since_us or None),
-                },
-                is_of_period=since_us > 0,
-            )
-        )
+        self._remember((label, window), since_us, following[0] / WHOLE if following else float("inf"))
+        if passed and (known is None or known.since_us != since_us or utilization >= known.next_at):
+            self._put(of_window(label, window, utilization, since_us, passed))
 
     def _remember(self, key: object, since_us: int, next_at: float) -> None:
         if len(self._known) >= _MOST_KNOWN and key not in self._known:
@@ -274,30 +240,40 @@ class Alerts:
         except LedgerError as error:
             log.warning("alerts_not_forgotten", error=str(error))
 
-    async def _is_new(self, alert: Alert) -> bool:
-        if not alert.is_of_period:
-            return True
+    async def _is_new(self, alert: Alert, messages: Sequence[Undelivered]) -> tuple[bool, bool]:
+        """Whether it is to be told, and whether the messages are kept."""
         try:
-            return await asyncio.to_thread(self._book.claim, alert.subject, alert.since_us, alert.permilles)
+            if alert.is_of_period:
+                book = self._book
+                return await asyncio.to_thread(
+                    book.claim, alert.subject, alert.since_us, alert.permilles, messages
+                ), True
+            if messages:
+                await asyncio.to_thread(self._book.keep, messages)
         except LedgerError as error:
             log.warning("alert_not_remembered", error=str(error))
         except Exception:  # the loop of alerts: one is told perhaps twice, the next is told too
             log.exception("alert_not_remembered")
-        return True  # rather twice than not at all
+        else:
+            return True, True
+        return True, False  # rather twice than not at all
 
     async def _tell(self, alert: Alert) -> None:
-        if not await self._is_new(alert):
-            return
-        log.warning(alert.kind.replace(".", "_"), text=alert.text, **alert.data)
+        """Tell the first that waits, and have it wait no more."""
         message = message_of(self._ids.new(), alert.kind, alert.text, alert.data, self._clock.now_us())
-        for delivery in self._deliveries:
-            delivery.put(message)
-
-
-def message_of(message_id: str, kind: str, text: str, data: dict[str, object], now_us: int) -> Message:
-    """A message as it is sent: `type`, `timestamp`, `data` as Standard Webhooks has them, and a sentence."""
-    body = {"type": kind, "timestamp": _moment(now_us), "text": f"Clearway: {text}", "data": data}
-    return Message(message_id, msgspec.json.encode(body))
+        deliveries = list(self._deliveries)
+        kept = [
+            Undelivered(message_id=message.id, receiver=delivery.receiver.hashed, body=message.body)
+            for delivery in deliveries
+        ]
+        is_new, is_kept = await self._is_new(alert, kept)
+        if is_new:
+            log.warning(alert.kind.replace(".", "_"), text=alert.text, **alert.data)
+            message = msgspec.structs.replace(message, is_kept=is_kept)
+            for delivery in deliveries:
+                if delivery in self._deliveries:
+                    delivery.put(message)
+        self._waiting.popleft()
 
 
 def _about(resets_us: int | None, known: _Known | None) -> int:
@@ -307,7 +283,3 @@ def _about(resets_us: int | None, known: _Known | None) -> int:
     if known is not None and abs(known.since_us - resets_us) < _JITTER_US:
         return known.since_us
     return (resets_us + _JITTER_US // 2) // _JITTER_US * _JITTER_US
-
-
-def _moment(us: int | None) -> str | None:
-    return None if us is None else datetime.fromtimestamp(us / 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -136,7 +136,8 @@ class _States(Collector):
             budget = level.budget
             # The name decides, as in the ledger; past the bound the names are one, and the last stands.
             labels = (self._tally.key(level.key_name), budget.period)
-            told = {"limit": budget.amount, "spent": level.spent, "held": level.held, "left": level.left}
+            left = max(0, budget.amount - level.spent - level.held)
+            told = {"limit": budget.amount, "spent": level.spent, "held": level.held, "left": left}
             for name, value in told.items():
                 rows[metrics.BUDGETS[name, budget.unit]][labels] = value
             if level.resets_us is not None:

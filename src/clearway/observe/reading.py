@@ -2,7 +2,7 @@
 
 Owns the seams to what keeps budgets and windows, which this room does not know.
 A reading is taken on the event loop and costs no more than the states are long.
-Made by compose, told by observe/exposition.
+Made by compose, told by observe/exposition; budgets also by observe/alerts.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,8 +19,13 @@ class BudgetLevel(Protocol):
     """A budget at one moment (`limits.protocol.BudgetState`); amounts in its unit."""
 
     @property
-    def key_name(self) -> str | None:
+    def key_id(self) -> str | None:
         """None: the whole gateway's."""
+        ...
+
+    @property
+    def key_name(self) -> str | None:
+        """Likewise."""
         ...
 
     @property
@@ -39,8 +44,8 @@ class BudgetLevel(Protocol):
         ...
 
     @property
-    def left(self) -> int:
-        """What may still be held."""
+    def since_us(self) -> int:
+        """Where the period began; 0 for `total`."""
         ...
 
     @property

@@ -38,6 +38,7 @@ class Webhook:
     def __init__(self, hook: Hook, secret: Secret | None, proxy: Proxy | None = None) -> None:
         self.shown = hook.origin
         self.identity = (hook, secret, proxy)
+        self.hashed = hashlib.sha256(hook.origin.encode() + hook.target).hexdigest()
         self._target = hook.target
         self._secret = secret
         self._client = HttpClient(Address.parse(hook.origin), _TIMEOUTS, proxy=proxy, max_idle=1)

@@ -10,16 +10,11 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from types import CoroutineType
 
-import structlog
-
 from clearway.core.clock import Clock
-from clearway.core.errors import LimitExceeded, LimitsUnavailable
 from clearway.core.usage import Cost, Usage
 from clearway.keys.model import Key
 from clearway.ledger.ownership import Owned, Share
 from clearway.limits.protocol import BatchHolds, Estimate, Limiter, Reservation
-
-log = structlog.get_logger()
 
 _LONGEST_US = 30 * 86_400 * 1_000_000
 """Results can be had for 29 days (platform.claude.com, "Batch processing", read 2026-08-22)."""
@@ -118,21 +113,18 @@ class Holds:
         else:
             hold.settle(usage, cost)
 
-    async def resume(self, batches: Iterable[tuple[Owned, Key]]) -> None:
-        """Hold again for what was running when the process before this one ended."""
+    def resume(self, batches: Iterable[tuple[Owned, Key]]) -> None:
+        """Hold again for what was running when the process before this one ended: as much, in the same periods."""
         if self._shared is not None:
+            # They are held there all the time.
             return
         oldest_us = self._clock.now_us() - _LONGEST_US
         for owned, key in batches:
-            if owned.created_us < oldest_us or (owned.upstream, owned.id) in self._open:
+            since_us = owned.created_us
+            if since_us < oldest_us or (owned.upstream, owned.id) in self._open:
                 continue
-            try:
-                hold = await self.reserve(key, owned.held, owned.created_us)
-            except (LimitExceeded, LimitsUnavailable) as error:
-                # It was admitted and runs; what it used is booked all the same.
-                log.warning("batch_not_held", batch=owned.id, key=key.name, reason=error.code)
-            else:
-                self._open[owned.upstream, owned.id] = hold
+            held = [self._limiter.resume(key, estimate_of_share(share), admitted_us=since_us) for share in owned.held]
+            self._open[owned.upstream, owned.id] = Hold(held, since_us)
 
     def _let_go(self) -> None:
         """What is over for ever without having been told was used all the same: the limiter decides."""

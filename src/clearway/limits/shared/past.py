@@ -40,6 +40,7 @@ _TOLD_APART_US = 86_400 * 1_000_000
 _EARLIER = "earlier"
 """All that went before."""
 _ASK_S = 5.0
+_AGAIN_S = 5.0
 _NOTHING = Spent(0, 0, 0)
 
 
@@ -70,6 +71,8 @@ class SharedLoader:
         keys: Reads the keys as they are.
         written: Waits until the ledger holds all that has happened here.
         changed: Called on the loop after each change.
+        loaded: Called on the loop when the past is counted, too.
+        begin: Has the duties of this loader attended to.
         batches: Reads those whose use is not known yet.
         holds: Knows what they hold.
     """
@@ -84,6 +87,8 @@ class SharedLoader:
         *,
         written: Callable[[], Awaitable[object]],
         changed: Callable[[], object],
+        loaded: Callable[[], object],
+        begin: Callable[["SharedLoader"], Awaitable[None]],
         batches: Callable[[], Iterable[Running]],
         holds: SharedBatches,
     ) -> None:
@@ -94,6 +99,13 @@ class SharedLoader:
         self._keys = keys
         self._written = written
         self._changed = changed
+        self._loaded = loaded
+        self._begin = begin
+        self._has_started = False
+        self._finding_out: dict[Stake, None] = {}
+        """Whose past is not known yet."""
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._batches = batches
         self._holds = holds
         self._me = keeper.names.instance_id
@@ -103,21 +115,39 @@ class SharedLoader:
         keeper.load = self._is_wanted.set
         keeper.take_keys = self._take_now
 
-    def start(self) -> None:
-        """Take the keys: this gateway has spent nothing yet."""
+    async def start(self) -> None:
+        """Take the keys: this gateway has spent nothing yet. Begin what it does beside serving."""
         for stake, _ in self._keeper.known(self._keeper.set_keys(self._keys())):
             stake.is_known = True
+        self._has_started = True
+        await self._begin(self)
+
+    @property
+    def loading(self) -> frozenset[tuple[str | None, int]]:
+        """Keys (None: the gateway) and beginnings of periods of which not all is counted yet."""
+        return frozenset((stake.key_id, stake.tally.span.start_us) for stake in self._finding_out)
+
+    async def settled(self, within_s: float) -> None:
+        """Wait until nothing is `loading`, for a while."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._idle.wait()
 
     def on_change(self) -> None:
         """The keys were read anew, on any thread. Does not wait."""
-        with contextlib.suppress(RuntimeError):  # the loop is over, and nobody asks any more
-            self._loop.call_soon_threadsafe(self._take_now)
+        if self._has_started:
+            with contextlib.suppress(RuntimeError):  # the loop is over, and nobody asks any more
+                self._loop.call_soon_threadsafe(self._take_now)
 
     def _take_now(self) -> None:
         begun = self._keeper.set_keys(self._keys())
-        if stakes := list(self._keeper.known(begun)):
-            self._unknown.put_nowait(stakes)
         self._changed()
+        if stakes := list(self._keeper.known(begun)):
+            self._finding_out.update(dict.fromkeys(stake for stake, _ in stakes))
+            self._idle.clear()
+            self._unknown.put_nowait(stakes)
+        else:
+            self._loaded()
 
     async def attend_keys(self) -> None:
         """Find out what new budgets have to know. Never fails."""
@@ -125,20 +155,23 @@ class SharedLoader:
             stakes = await self._unknown.get()
             try:
                 await self._find_out(stakes)
+            except LedgerError as error:
+                log.warning("budgets_without_past", error=str(error), again_in_s=_AGAIN_S)
+                self._loop.call_later(_AGAIN_S, self._unknown.put_nowait, stakes)
             except Exception:  # the loop of the counters: it must outlive whatever comes
                 log.exception("budgets_without_past")
 
     async def _find_out(self, stakes: Sequence[tuple[Stake, Begun]]) -> None:
         await self._written()
-        try:
-            own = await asyncio.to_thread(self._own, stakes)
-        except LedgerError as error:
-            log.warning("budgets_without_past", error=str(error))
-            own = [_NOTHING] * len(stakes)
+        own = await asyncio.to_thread(self._own, stakes)
         for (stake, _), before in zip(stakes, own, strict=True):
             stake.own.load(before.billed_nano, before.estimate_nano, before.tokens)
             stake.is_known = True
+            self._finding_out.pop(stake, None)
             self._keeper.tell(stake)
+        if not self._finding_out:
+            self._idle.set()
+        self._loaded()
 
     def _own(self, stakes: Sequence[tuple[Stake, Begun]]) -> list[Spent]:
         """What this gateway had spent in each before it began."""

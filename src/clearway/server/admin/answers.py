@@ -34,6 +34,8 @@ class BudgetAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Where the period began; 0 for `total`."""
     resets_us: int | None
     """Where it ends; null: never."""
+    is_loading: bool
+    """What was spent before the budget was made is not counted yet: `spent` is too little, and `left` too much."""
 
 
 class KeyAnswer(Key, frozen=True, kw_only=True):
@@ -124,7 +126,7 @@ class LastFailure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UpstreamAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """An upstream, and what it has done since this gateway was started."""
+    """An upstream, and what it has done. Counters begin with the gateway's process."""
 
     name: str
     kind: str
@@ -134,7 +136,9 @@ class UpstreamAnswer(msgspec.Struct, frozen=True, kw_only=True):
     state: Literal["unused", "well", "failing", "limited", "cooling"]
     """`cooling`: left alone for a while; `limited`: for some models; `failing`: the last attempt failed."""
     last_success_us: int | None
+    """Also from before the start; null: not in the last 100,000 attempts."""
     last_failure: LastFailure | None
+    """Likewise."""
     answered: int
     """Attempts that were answered whole."""
     refused: int
@@ -151,6 +155,8 @@ class UpstreamAnswer(msgspec.Struct, frozen=True, kw_only=True):
 class Upstreams(msgspec.Struct, frozen=True, kw_only=True):
     """All configured upstreams, in their order."""
 
+    counted_since_us: int
+    """When the counters began: the start of the gateway."""
     upstreams: tuple[UpstreamAnswer, ...]
 
 
@@ -193,6 +199,13 @@ class Sessions(msgspec.Struct, frozen=True, kw_only=True):
     """Those that live."""
 
     sessions: tuple[SessionAnswer, ...]
+
+
+class PasswordAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a password signs in."""
+
+    is_set: bool
+    """False: only links do."""
 
 
 class Visit(msgspec.Struct, frozen=True, kw_only=True):

@@ -116,6 +116,13 @@ class SignIn(_Body, frozen=True, kw_only=True):
     """As `clearway password` has set it."""
 
 
+class NewPassword(_Body, frozen=True, kw_only=True):
+    """The password that signs in from now on."""
+
+    password: Annotated[str, msgspec.Meta(min_length=12, max_length=512)]
+    """12 to 512 characters, counted as Unicode's NFKC has them."""
+
+
 class KeyPage(_Query, frozen=True, kw_only=True):
     """Which keys to list."""
 

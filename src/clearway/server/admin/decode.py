@@ -6,6 +6,7 @@ Pure. Used by server/admin/app.
 import base64
 import binascii
 import re
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from typing import TypeVar
 from urllib.parse import parse_qsl
@@ -16,6 +17,7 @@ import msgspec.inspect as kinds
 from clearway.server.admin.failures import Refused
 
 T = TypeVar("T")
+Row = TypeVar("Row")
 Query = TypeVar("Query", bound=msgspec.Struct)
 _MOST_PARAMETERS = 50
 _WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
@@ -65,6 +67,14 @@ def body_of(raw: bytes, kind: type[T]) -> T:
 def cursor_of(*parts: str) -> str:
     """An opaque place in a list."""
     return base64.urlsafe_b64encode("\n".join(parts).encode()).decode().rstrip("=")
+
+
+def cut(
+    found: Sequence[Row], limit: int, place: Callable[[Row], tuple[str, ...]]
+) -> tuple[tuple[Row, ...], str | None]:
+    """A page of rows of which one more was asked for, and the cursor of the next page."""
+    rows = tuple(found[:limit])
+    return rows, cursor_of(*place(rows[-1])) if len(found) > len(rows) else None
 
 
 def read_cursor(cursor: str | None, parts: int) -> tuple[str, ...] | None:

@@ -45,6 +45,7 @@ CODES: dict[str, Code] = {
         "Too many wrong sign-ins or keys, or too many who watch; see `retry-after`.",
     ),
     "internal": Code(500, "api_error", "Something went wrong here; the log has it."),
+    "not_installed": Code(501, "api_error", "It needs an extra that is not installed here; the hint says which."),
     "ledger_unavailable": Code(503, "api_error", "The ledger cannot be read or written now."),
     "overloaded": Code(503, "api_error", "Too many questions at once; see `retry-after`."),
 }

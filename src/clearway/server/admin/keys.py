@@ -15,7 +15,7 @@ from clearway.ledger.administration import KeyQuery, KeyUse
 from clearway.limits.protocol import BudgetState
 from clearway.server.admin.answers import BudgetAnswer, BudgetList, KeyAnswer, Keys, NewKeyAnswer
 from clearway.server.admin.asks import BudgetWish, KeyPage, KeyRevision, KeyWish, Rotation
-from clearway.server.admin.decode import cursor_of, read_cursor
+from clearway.server.admin.decode import cut, read_cursor
 from clearway.server.admin.failures import Refused
 from clearway.server.admin.parts import Asked, Parts, Told, expect
 
@@ -29,12 +29,11 @@ def list_keys(parts: Parts, asked: Asked) -> Keys:
     wanted = KeyQuery(
         limit=query.limit + 1, after=None if place is None else place[0], revoked=query.revoked, text=query.q
     )
-    found = parts.desk.keys(wanted)
-    page = found[: query.limit]
-    states = parts.budgets()
+    page, following = cut(parts.desk.keys(wanted), query.limit, lambda use: (use.key.id,))
+    states = _budgets(parts)
     return Keys(
         keys=tuple(_answer(use, states, parts.clock.now_us()) for use in page),
-        next=cursor_of(page[-1].key.id) if len(found) > len(page) else None,
+        next=following,
     )
 
 
@@ -79,25 +78,31 @@ def rotate(parts: Parts, asked: Asked) -> NewKeyAnswer:
 
 def list_budgets(parts: Parts, asked: Asked) -> BudgetList:  # noqa: ARG001  # the form of handlers
     """Every budget that is in force."""
-    return BudgetList(budgets=tuple(map(_budget, parts.budgets())))
+    return BudgetList(budgets=tuple(answer for _, answer in _budgets(parts)))
 
 
 def _show(parts: Parts, key_id: str) -> KeyAnswer:
-    return _answer(parts.desk.key(key_id), parts.budgets(), parts.clock.now_us())
+    return _answer(parts.desk.key(key_id), _budgets(parts), parts.clock.now_us())
 
 
 def _with_secret(parts: Parts, made: NewKey) -> NewKeyAnswer:
     return NewKeyAnswer(key=_show(parts, made.key.id), secret=made.secret)
 
 
-def _answer(use: KeyUse, states: Sequence[BudgetState], now_us: int) -> KeyAnswer:
+def _budgets(parts: Parts) -> list[tuple[BudgetState, BudgetAnswer]]:
+    """Every budget in force, and how it is told."""
+    now = parts.budgets()
+    return [(state, _budget(state, is_loading=(state.key_id, state.since_us) in now.loading)) for state in now.states]
+
+
+def _answer(use: KeyUse, states: Sequence[tuple[BudgetState, BudgetAnswer]], now_us: int) -> KeyAnswer:
     return KeyAnswer(
         **msgspec.structs.asdict(use.key),
         state=_state(use.key, now_us),
         used_us=use.used_us,
         # What is counted follows the key within a moment: a budget that it has no more is not shown.
         budget_states=tuple(
-            _budget(state) for state in states if state.key_id == use.key.id and state.budget in use.key.budgets
+            answer for state, answer in states if state.key_id == use.key.id and state.budget in use.key.budgets
         ),
     )
 
@@ -108,7 +113,7 @@ def _state(key: Key, now_us: int) -> Literal["live", "expired", "revoked"]:
     return "expired" if key.expires_us is not None and now_us >= key.expires_us else "live"
 
 
-def _budget(state: BudgetState) -> BudgetAnswer:
+def _budget(state: BudgetState, *, is_loading: bool) -> BudgetAnswer:
     return BudgetAnswer(
         key_id=state.key_id,
         key_name=state.key_name,
@@ -121,6 +126,7 @@ def _budget(state: BudgetState) -> BudgetAnswer:
         left=state.left,
         since_us=state.since_us,
         resets_us=state.resets_us,
+        is_loading=is_loading,
     )
 
 

@@ -4,12 +4,15 @@ Cursors are the last row's place, so that what comes meanwhile moves nothing. Us
 server/admin/routes.
 """
 
+import msgspec
+from msgspec.structs import asdict, replace
+
 from clearway.ledger.administration import AttemptQuery, AuditQuery
 from clearway.ledger.days import local
 from clearway.ledger.protocol import ExchangeDetail, ExchangeQuery, LedgerError, UsageQuery
 from clearway.server.admin.answers import Attempts, Audit, Exchanges, Usage
 from clearway.server.admin.asks import AttemptPage, AuditPage, ExchangePage, UsageSums
-from clearway.server.admin.decode import cursor_of, read_cursor
+from clearway.server.admin.decode import cut, read_cursor
 from clearway.server.admin.failures import Refused
 from clearway.server.admin.parts import Asked, Parts, expect
 
@@ -19,29 +22,9 @@ _WITHIN_S = 2.0
 def exchanges(parts: Parts, asked: Asked) -> Exchanges:
     """A page of exchanges, the newest first."""
     page = expect(asked.query, ExchangePage)
-    place = read_cursor(page.cursor, 1)
-    query = ExchangeQuery(
-        limit=page.limit + 1,
-        before=None if place is None else place[0],
-        key=page.key,
-        model=page.model,
-        session=page.session,
-        run=page.run,
-        instance=page.instance,
-        outcome=page.outcome,
-        upstream=page.upstream,
-        client=page.client,
-        endpoint=page.endpoint,
-        status=page.status,
-        error_type=page.error_type,
-        billing=page.billing,
-        since_us=page.since_us,
-        until_us=page.until_us,
-        text=page.q,
-    )
-    found = parts.ledger.exchanges(query, within_s=_WITHIN_S)
-    rows = found[: page.limit]
-    return Exchanges(exchanges=tuple(rows), next=cursor_of(rows[-1].id) if len(found) > len(rows) else None)
+    query = replace(ExchangeQuery(limit=page.limit + 1, before=_before(page.cursor), text=page.q), **_filters(page))
+    rows, following = cut(parts.ledger.exchanges(query, within_s=_WITHIN_S), page.limit, lambda row: (row.id,))
+    return Exchanges(exchanges=rows, next=following)
 
 
 def exchange(parts: Parts, asked: Asked) -> ExchangeDetail:
@@ -55,22 +38,10 @@ def attempts(parts: Parts, asked: Asked) -> Attempts:
     place = read_cursor(page.cursor, 2)
     if place is not None and not (place[1].isdecimal() and len(place[1]) < len("1000000000")):
         raise Refused("invalid_value", "cursor is none of this list's")
-    query = AttemptQuery(
-        limit=page.limit + 1,
-        before=None if place is None else (place[0], int(place[1])),
-        exchange=page.exchange,
-        upstream=page.upstream,
-        model=page.model,
-        outcome=page.outcome,
-        status=page.status,
-        error_type=page.error_type,
-        since_us=page.since_us,
-        until_us=page.until_us,
-    )
-    found = parts.desk.attempts(query)
-    rows = found[: page.limit]
-    last = rows[-1] if len(found) > len(rows) else None
-    return Attempts(attempts=tuple(rows), next=None if last is None else cursor_of(last.exchange_id, str(last.number)))
+    before = None if place is None else (place[0], int(place[1]))
+    query = replace(AttemptQuery(limit=page.limit + 1, before=before), **_filters(page))
+    rows, following = cut(parts.desk.attempts(query), page.limit, lambda row: (row.exchange_id, str(row.number)))
+    return Attempts(attempts=rows, next=following)
 
 
 def usage(parts: Parts, asked: Asked) -> Usage:
@@ -108,16 +79,16 @@ def _known(zone: str) -> str:
 def audit(parts: Parts, asked: Asked) -> Audit:
     """A page of changes, the newest first."""
     page = expect(asked.query, AuditPage)
-    place = read_cursor(page.cursor, 1)
-    query = AuditQuery(
-        limit=page.limit + 1,
-        before=None if place is None else place[0],
-        what=page.what,
-        source=page.source,
-        subject=page.subject,
-        since_us=page.since_us,
-        until_us=page.until_us,
-    )
-    found = parts.desk.audit(query)
-    rows = found[: page.limit]
-    return Audit(changes=tuple(rows), next=cursor_of(rows[-1].id) if len(found) > len(rows) else None)
+    query = replace(AuditQuery(limit=page.limit + 1, before=_before(page.cursor)), **_filters(page))
+    rows, following = cut(parts.desk.audit(query), page.limit, lambda row: (row.id,))
+    return Audit(changes=rows, next=following)
+
+
+def _before(cursor: str | None) -> str | None:
+    place = read_cursor(cursor, 1)
+    return None if place is None else place[0]
+
+
+def _filters(page: msgspec.Struct) -> dict[str, object]:
+    """They have the same names in the ledger's question; the search, which has another one, is no filter."""
+    return {name: value for name, value in asdict(page).items() if name not in {"limit", "cursor", "q"}}

@@ -147,6 +147,8 @@ def codes_of(route: Route) -> list[str]:
         codes += ["conflict"]
     if route.is_slowed:
         codes += ["wrong_sign_in", "slow_down"]
+    if route.needs_extra:
+        codes += ["not_installed"]
     if route.stream is not None:
         codes += ["slow_down"]
     return [code for code in CODES if code in codes]

@@ -3,7 +3,7 @@
 Used by everything in server/admin.
 """
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -17,7 +17,7 @@ from clearway.ledger.administration import Actor, Deskwork, Keyholder
 from clearway.ledger.protocol import KeyRing
 from clearway.limits.protocol import BudgetState
 from clearway.observe.protocol import Status, Subscriptions
-from clearway.upstreams.tally import Counts
+from clearway.upstreams.counts import Counts
 
 T = TypeVar("T")
 
@@ -31,6 +31,14 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     models: tuple[str, ...]
 
 
+class Budgets(msgspec.Struct, frozen=True):
+    """Every budget in force, at one moment."""
+
+    states: Sequence[BudgetState]
+    loading: Collection[tuple[str | None, int]] = ()
+    """Keys (None: the gateway) and beginnings of periods of which not all that was spent is counted yet."""
+
+
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """What stands behind the API."""
 
@@ -41,7 +49,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     feed: Subscriptions
     status: Callable[[], Status]
     """Tells about the process, and what cools."""
-    budgets: Callable[[], list[BudgetState]]
+    budgets: Callable[[], Budgets]
+    """Waits a little for what is `loading`."""
     upstreams: Callable[[], tuple[Place, ...]]
     """As they are configured now."""
     wrong: WrongKeys

@@ -10,7 +10,7 @@ import msgspec
 
 from clearway.ledger.protocol import ExchangeDetail
 from clearway.observe.protocol import Update
-from clearway.server.admin import accounts, feed, keys, lists, pages, sign_in
+from clearway.server.admin import accounts, feed, keys, lists, pages, password, sign_in
 from clearway.server.admin.access import Auth, Csrf
 from clearway.server.admin.answers import (
     Attempts,
@@ -20,6 +20,7 @@ from clearway.server.admin.answers import (
     KeyAnswer,
     Keys,
     NewKeyAnswer,
+    PasswordAnswer,
     Sessions,
     StatusAnswer,
     Upstreams,
@@ -35,6 +36,7 @@ from clearway.server.admin.asks import (
     KeyPage,
     KeyRevision,
     KeyWish,
+    NewPassword,
     Rotation,
     SignIn,
     UsageSums,
@@ -70,6 +72,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """Failures make the next attempt wait."""
     conflicts: bool = False
     """It may contradict what is kept (409)."""
+    needs_extra: bool = False
+    """It needs packages that may be missing (501)."""
     pattern: re.Pattern[str] | None = None
     """Made from the path where it has an id."""
 
@@ -120,6 +124,24 @@ ROUTES: tuple[Route, ...] = (
     write("DELETE", "/admin/api/session", "Sign out.", handler=sign_in.sign_out, auth="session", status=204),
     get("/admin/api/sessions", "The sessions that live.", handler=sign_in.list_sessions, answer=Sessions),
     write("DELETE", "/admin/api/sessions/{id}", "End any session.", handler=sign_in.end_session, status=204),
+    get("/admin/api/password", "Whether there is a password.", handler=password.tell, answer=PasswordAnswer),
+    write(
+        "PUT",
+        "/admin/api/password",
+        "Set the password that signs in. Every session ends.",
+        handler=password.change,
+        body=NewPassword,
+        max_body=8_000,
+        status=204,
+        needs_extra=True,
+    ),
+    write(
+        "DELETE",
+        "/admin/api/password",
+        "Remove the password: only links sign in then. Where there was one, every session ends.",
+        handler=password.remove,
+        status=204,
+    ),
     get("/admin/api/status", "This gateway.", handler=accounts.status, answer=StatusAnswer),
     get("/admin/api/keys", "Keys, the oldest first.", handler=keys.list_keys, query=KeyPage, answer=Keys),
     write(

@@ -13,8 +13,8 @@ from clearway.server.admin.asks import SignIn
 from clearway.server.admin.failures import Refused
 from clearway.server.admin.parts import Asked, Parts, Told, expect
 
-_ONE_AT_A_TIME = threading.Lock()
-"""Each look at a password takes 64 MiB."""
+ONE_AT_A_TIME = threading.Lock()
+"""Each look at a password, and each encoding, takes 64 MiB."""
 
 
 def cookie_name(parts: Parts) -> str:
@@ -52,6 +52,11 @@ def sign_out(parts: Parts, asked: Asked) -> Told:
     session = asked.visitor.session
     if session is not None:
         parts.desk.end_session(session.id, "signed_out", by=asked.visitor.actor)
+    return signed_out(parts)
+
+
+def signed_out(parts: Parts) -> Told:
+    """Have the browser forget a session that is over."""
     return Told(None, (_cookie(parts, "", 0),))
 
 
@@ -71,7 +76,7 @@ def _by_password(parts: Parts, shown: str) -> tuple[Session, str] | None:
     except ImportError:
         return None  # nor can one have been set
     encoded = parts.desk.password()
-    with _ONE_AT_A_TIME:
+    with ONE_AT_A_TIME:
         if not password.is_it(shown, encoded) or encoded is None:
             return None
         if password.is_outdated(encoded):

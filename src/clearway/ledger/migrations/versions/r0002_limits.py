@@ -58,6 +58,14 @@ def _make_alerts() -> None:
         sa.Column("permille", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("told_us", sa.BigInteger, nullable=False),
     )
+    op.create_table(
+        "alert_messages",
+        sa.Column("message_id", _id(), primary_key=True),
+        sa.Column("receiver", _id(), primary_key=True),
+        sa.Column("instance_id", _id(), nullable=False),
+        sa.Column("made_us", sa.BigInteger, nullable=False),
+        sa.Column("body", sa.LargeBinary, nullable=False),
+    )
 
 
 def _make_objects() -> None:

@@ -31,7 +31,7 @@ class Counts:
         self.failure_status: int | None = None
 
 
-class Tally:
+class Counters:
     """One for the process; used from the event loop's thread."""
 
     def __init__(self) -> None:
