@@ -5,9 +5,11 @@ import threading
 from datetime import UTC
 
 import msgspec
+import pytest
 
 from clearway.core.budget import parse_budget
 from clearway.core.clock import SystemClock
+from clearway.core.errors import LimitExceeded
 from clearway.keys.model import Key
 from clearway.ledger.spending import Spent
 from clearway.limits.keeper import Keeper, Settings
@@ -59,3 +61,26 @@ async def test_loading_until_it_is_counted() -> None:
     assert [0, 0] == while_loading[1]
     assert (frozenset(), [70, 5]) == (loader.loading, spent())
     assert [[], [70, 5]] == told
+
+
+async def test_a_key_that_is_quicker_than_the_news_of_it() -> None:
+    """It was read in a thread, and asks before the keeper has heard: its limits hold, and its past is counted once."""
+    keys, past = [KEY], Slow()
+    past.may_tell.set()
+    keeper = Keeper(Settings(count_tokens_per_minute=1, zone=UTC), clock=SystemClock(), ceilings=lambda _, __: None)
+
+    async def written() -> None:
+        """At once."""
+
+    loader = Loader(keeper, lambda: keys, past, written=written, changed=list, loaded=list)
+    await loader.start()
+    keys[0] = quick = msgspec.structs.replace(KEY, budgets=BUDGETS[1:], parallel=1)
+    loader.on_change()
+    entry = keeper.enter(quick, "messages")
+    with pytest.raises(LimitExceeded):
+        keeper.enter(quick, "messages")
+    entry.leave()
+    assert loader.loading
+    await loader.settled(10)
+
+    assert [5] == [state.spent for state in keeper.budgets_of(quick)]

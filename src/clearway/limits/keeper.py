@@ -88,6 +88,8 @@ class Keeper:
         self._on_spent = on_spent
         self._kept: Mapping[str, Kept] = {}
         self._gateway = Account(settings.zone)
+        self.take_keys: Callable[[], None] = lambda: None
+        """Has the keys taken as they are now."""
 
     def adjust(self, settings: Settings, ceilings: Ceilings) -> None:
         """Other settings and prices; `set_keys` puts them in force. The time zone stays."""
@@ -118,7 +120,7 @@ class Keeper:
 
     def enter(self, key: Key | None, endpoint: Endpoint) -> Entry:
         """See `Limiter.enter`."""
-        kept = None if key is None else self._kept.get(key.id)
+        kept = None if key is None else self._kept.get(key.id) or self._late(key)
         if key is None or kept is None or endpoint == "models":
             return NO_ENTRY
         rates = kept.rates
@@ -137,7 +139,7 @@ class Keeper:
 
     def reserve(self, key: Key | None, estimate: Callable[[], Estimate], *, admitted_us: int) -> Reservation:
         """See `Limiter.reserve`."""
-        kept = None if key is None else self._kept.get(key.id)
+        kept = None if key is None else self._kept.get(key.id) or self._late(key)
         gateway = self._gateway
         if kept is None and not gateway.shares:
             return Counted(self, key, admitted_us)
@@ -246,6 +248,13 @@ class Keeper:
                     if share.spent >= share.told_at:
                         share.told_at = on_spent(share)
 
+    def _late(self, key: Key) -> Kept | None:
+        """A key that is not known here. One with limits was read a moment ago, in a thread that has not told us yet."""
+        if not is_limited(key):
+            return None
+        self.take_keys()
+        return self._kept.get(key.id)
+
     def _new(self, key: Key) -> Kept:
         rates = Rates()
         return Kept(key, rates, Account(self._settings.zone), told.ToldRates(rates))
@@ -321,5 +330,10 @@ def state_of(share: Share) -> BudgetState:
 
 def is_limited(key: Key) -> bool:
     """Whether anything has to be kept of it."""
-    limits = (key.requests_per_minute, key.input_tokens_per_minute, key.output_tokens_per_minute, key.parallel)
-    return bool(key.budgets) or any(limit is not None for limit in limits)
+    return bool(
+        key.budgets
+        or key.requests_per_minute
+        or key.input_tokens_per_minute
+        or key.output_tokens_per_minute
+        or key.parallel
+    )

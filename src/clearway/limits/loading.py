@@ -85,8 +85,11 @@ class Loader:
         self._has_started = False
         self._begun: list[Begun] = []
         """What is being loaded."""
+        self._late: list[Begun] = []
+        """What was taken before its time had come, and is not being loaded yet."""
         self._idle = asyncio.Event()
         self._idle.set()
+        keeper.take_keys = self._take_now
 
     async def start(self) -> None:
         """Load what is known at the beginning. Raises LedgerError."""
@@ -118,11 +121,20 @@ class Loader:
         except RuntimeError:
             taking.close()  # the loop is over, and nobody asks any more
 
-    async def _take(self) -> None:
+    def _take_now(self) -> None:
+        """A key has come before the news of it: `_take` is on its way, and has the past counted."""
         begun = self._keeper.set_keys(self._keys())
-        self._changed()
         if begun:
+            self._late += begun
             self._begun += begun
+            self._idle.clear()
+
+    async def _take(self) -> None:
+        fresh = self._keeper.set_keys(self._keys())
+        self._changed()
+        self._begun += fresh
+        begun, self._late = [*self._late, *fresh], []
+        if begun:
             self._idle.clear()
             await self._count_past_of(begun)
             self._begun = [one for one in self._begun if one not in begun]

@@ -21,7 +21,7 @@ from clearway.core.usage import Cost, Usage
 from clearway.keys.model import Key
 from clearway.limits import refusals
 from clearway.limits.held import NO_ENTRY, Counted
-from clearway.limits.keeper import Begun, Ceilings, Keeper, Kept, Settings, is_limited, state_of
+from clearway.limits.keeper import Begun, Ceilings, Keeper, Kept, Settings, state_of
 from clearway.limits.protocol import OUTPUT_SLICE, Entry, Estimate, Later, Reservation
 from clearway.limits.rates import Limit
 from clearway.limits.shared.held import (
@@ -78,8 +78,6 @@ class SharedKeeper(Keeper):
         """Given by compose, which makes both."""
         self.load: Callable[[], None] = lambda: None
         """Has the tallies loaded: it is this gateway's turn."""
-        self.take_keys: Callable[[], None] = lambda: None
-        """Has the keys taken as they are now."""
 
     # What is decided on the server.
 
@@ -309,14 +307,7 @@ class SharedKeeper(Keeper):
         return refusals.spent(state, self._clock.now_us(), self._settings.zone)
 
     def _kept_of(self, key: Key | None) -> Kept | None:
-        if key is None:
-            return None
-        kept = self._kept.get(key.id)
-        if kept is None and is_limited(key):
-            # The keys were read a moment ago, in a thread, and it has not told us yet.
-            self.take_keys()
-            kept = self._kept.get(key.id)
-        return kept
+        return None if key is None else self._kept.get(key.id) or self._late(key)
 
     def _accounts(self, key: Key | None) -> list[tuple[str | None, Account]]:
         kept = None if key is None else self._kept.get(key.id)
