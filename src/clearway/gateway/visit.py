@@ -7,16 +7,16 @@ import asyncio
 
 import structlog
 
-from clearway.core.errors import GatewayError, LimitExceeded, NotAuthenticated
+from clearway.core.errors import GatewayError, NotAuthenticated
 from clearway.core.exchange import Outcome
 from clearway.gateway.bookkeeping import Exchange
 from clearway.gateway.call import Call, Sink
+from clearway.gateway.errors import last_event, render
 from clearway.gateway.headers import EXCHANGE_HEADER
 from clearway.gateway.relay import outcome_of
 from clearway.keys.model import Key
 from clearway.limits.held import NO_ENTRY
 from clearway.limits.protocol import Entry
-from clearway.wire.messages.errors import render
 
 log = structlog.get_logger()
 
@@ -42,15 +42,14 @@ def refuse(visit: Visit, error: GatewayError) -> None:
         exchange.settle(outcome_of(error), error, status=None if sink.started else error.status)
     if isinstance(error, NotAuthenticated):
         log.info("not_authenticated", reason=error.code, exchange_id=exchange_id)
+    wire = visit.call.wire
     if not sink.started:
-        status, headers, body = render(error, exchange_id)
+        status, headers, body = render(error, exchange_id, wire)
         sink.start(status, [*headers, (EXCHANGE_HEADER, exchange_id.encode())])
         sink.finish(body)
-    elif isinstance(error, LimitExceeded):
-        sink.finish(b"event: error\ndata: " + render(error, exchange_id)[2] + b"\n\n")
+    elif (last := last_event(error, exchange_id, wire)) is not None:
+        sink.finish(last)
     else:
-        # Claude Code retries a cut stream cleanly; after an error event it asks
-        # again without streaming and pays twice (measured with 2.1.329).
         sink.cut()
 
 

@@ -1,0 +1,130 @@
+"""The events of a Messages stream, typed as far as a translator needs them.
+
+What is not known is left out: other types of events, blocks and deltas pass as
+events of which nothing is read. Text stays as the JSON that it came in. No I/O.
+Source: the event types of the `anthropic` SDK 2.x (read 2026-11-21).
+Used by wire/chat.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+NOTHING = msgspec.Raw(b"")
+
+
+class Problem(msgspec.Struct):
+    """`error` of an error."""
+
+    type: str | None = None
+    message: str | None = None
+
+
+class StopDetails(msgspec.Struct):
+    """Why an answer was refused."""
+
+    category: str | None = None
+    explanation: str | None = None
+
+
+class Message(msgspec.Struct):
+    """The message of `message_start`, or a whole one."""
+
+    id: str | None = None
+    model: str | None = None
+    content: list[msgspec.Raw] = []
+    stop_reason: str | None = None
+    stop_details: StopDetails | None = None
+    usage: dict[str, object] | None = None
+
+
+class Block(msgspec.Struct):
+    """A content block as it begins."""
+
+    type: str = ""
+    id: str | None = None
+    name: str | None = None
+    text: msgspec.Raw = NOTHING
+    thinking: msgspec.Raw = NOTHING
+    signature: msgspec.Raw = NOTHING
+    data: msgspec.Raw = NOTHING
+    input: msgspec.Raw = NOTHING
+    citations: list[dict[str, object]] | None = None
+
+
+class Delta(msgspec.Struct):
+    """A piece of a block, or the end of the message."""
+
+    type: str = ""
+    text: msgspec.Raw = NOTHING
+    partial_json: msgspec.Raw = NOTHING
+    thinking: msgspec.Raw = NOTHING
+    signature: msgspec.Raw = NOTHING
+    citation: dict[str, object] | None = None
+    stop_reason: str | None = None
+    stop_details: StopDetails | None = None
+
+
+class Event(msgspec.Struct):
+    """One event; which members count depends on `type`."""
+
+    type: str = ""
+    index: int = 0
+    message: Message | None = None
+    content_block: Block | None = None
+    delta: Delta | None = None
+    usage: dict[str, object] | None = None
+    error: Problem | None = None
+
+
+class _Whole(Message):
+    type: str = ""
+    error: Problem | None = None
+
+
+_event = msgspec.json.Decoder(Event)
+_whole = msgspec.json.Decoder(_Whole)
+_block = msgspec.json.Decoder(Block)
+_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+def read_event(data: bytes) -> Event:
+    """One event.
+
+    Raises:
+        ValueError: It is not JSON, or not of the form of an event.
+    """
+    try:
+        return _event.decode(data)
+    except _BROKEN as error:
+        raise ValueError("an event of the answer cannot be read") from error
+
+
+def events_of(body: bytes) -> Iterator[Event]:
+    """A whole message as the events that would have made it.
+
+    Raises:
+        ValueError: It is not a message.
+    """
+    try:
+        whole = _whole.decode(body)
+        blocks = [_block.decode(block) for block in whole.content]
+    except _BROKEN as error:
+        raise ValueError("the answer cannot be read") from error
+    if whole.error is not None:
+        yield Event("error", error=whole.error)
+        return
+    yield Event("message_start", message=whole)
+    for index, block in enumerate(blocks):
+        yield Event("content_block_start", index, content_block=block)
+        for citation in block.citations or ():
+            yield Event("content_block_delta", index, delta=Delta("citations_delta", citation=citation))
+        yield Event("content_block_stop", index)
+    delta = Delta(stop_reason=whole.stop_reason, stop_details=whole.stop_details)
+    yield Event("message_delta", delta=delta, usage=whole.usage)
+    yield Event("message_stop")
+
+
+def has_text(raw: msgspec.Raw) -> bool:
+    """Whether it is a JSON string that is not empty."""
+    return len(raw) > 2 and raw != b"null"  # noqa: PLR2004  # two quotes
