@@ -52,7 +52,6 @@ _OBJECTS: dict[Kind, Endpoint] = {"file": "files", "batch": "batches"}
 _MODEL = re.compile(r"/v1/models/[^/]+")
 _RELAYED = ("/v1/", "/api/")
 # Other formats than Anthropic's are never relayed.
-_CHAT = "/v1/chat/"
 _NEVER_RELAYED = ("/v1/chat/", "/v1/responses", "/v1/completions", "/v1/embeddings")
 
 
@@ -101,7 +100,7 @@ def place(method: str, raw_path: bytes) -> Place:
 
 def wire_of(path: str) -> Wire:
     """The format in which who asks for a path is answered, errors included."""
-    return "chat" if path.startswith(_CHAT) else "messages"
+    return "chat" if path.startswith(_NEVER_RELAYED) else "messages"
 
 
 def _is_ours(path: str) -> bool:

@@ -18,6 +18,7 @@ MAPPED = frozenset({
     "stream_options", "user", "safety_identifier", "tools", "tool_choice", "parallel_tool_calls", "functions",
     "function_call", "response_format", "reasoning_effort", "reasoning", "include_reasoning", "thinking",
     "output_config", "cache_control", "prompt_cache_options", "service_tier", "context_management",
+    "web_search_options",
 })  # fmt: skip
 """What request.py reads itself."""
 
@@ -101,7 +102,6 @@ RULES: dict[str, _Rule] = {
     "modalities": _modalities,
     "audio": _refused,
     "moderation": _refused,
-    "web_search_options": _refused,
     "usage": _silent,
     "provider": _told,
     "models": _told,

@@ -15,7 +15,7 @@ from clearway.wire.chat.form import Form, Reasoning
 from clearway.wire.chat.messages import Conversation, Reader, called_names, read_messages
 from clearway.wire.chat.scalars import Scalars, asker, bound_of, sampling, stops, tier, wish
 from clearway.wire.chat.structure import Structure, hold_to_call, hold_to_form
-from clearway.wire.chat.tools import Offer, read_tools
+from clearway.wire.chat.tools import Offer, read_tools, search_tool
 from clearway.wire.chat.types import Json, typed
 from clearway.wire.hub.caching import bound, marker, with_ttl
 from clearway.wire.hub.models import Abilities
@@ -102,6 +102,9 @@ class _Translation:
         offer = read_tools(self._fields, notes)
         names = Names([*(tool.name for tool in offer.tools), *called_names(messages)])
         tools, wrapped = definitions(offer.tools, names, abilities, notes)
+        search = search_tool(self._fields, notes)
+        if search is not None:
+            tools.append(search)
         raw: list[Json] = self._fields["messages"]  # type: ignore[assignment]  # `read_messages` has looked
         conversation = Reader(names, wrapped, notes).read(messages, raw)
 
@@ -109,7 +112,7 @@ class _Translation:
         thought = think(asked_for, abilities, bound_of(given, abilities, notes), notes)
         structure = Structure(self._loop_may_think(thought, conversation), offer.wanted)
         hold_to_call(structure, offer.tools, asked_for, abilities, notes)
-        hold_to_form(structure, given.response_format, offer.tools, abilities, notes)
+        hold_to_form(structure, given.response_format, abilities, notes, has_tools=bool(tools))
         body = self._body(structure, tools, names, conversation)
         return Translated(
             body=msgspec.json.encode(body),
@@ -120,6 +123,7 @@ class _Translation:
                 wrapped=wrapped,
                 emulated=structure.emulated,
                 is_json_tool=structure.json_tool is not None,
+                cites=search is not None,
             ),
             form=self._form(offer),
             is_stream=bool(given.stream),

@@ -218,6 +218,10 @@ def _native(thinking: Json, word: Word | None, notes: Notes, *, shows: bool) -> 
             return Wish(word="none", param="thinking", shows=shows)
         case "adaptive":
             return Wish(word=word, param="thinking", shows=shows, native=thinking)
+        case None if budget is None:
+            # Of another vendor's: nothing of it says how much to think.
+            notes.add("ignored", "thinking")
+            return Wish(word=word, shows=shows)
         case _:
             raise Refusal("thinking.type", "expected enabled, disabled, adaptive or between_tools")
 

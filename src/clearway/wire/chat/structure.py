@@ -97,7 +97,9 @@ def _emulate(structure: Structure, tools: list[Tool], abilities: Abilities, note
     return True
 
 
-def hold_to_form(structure: Structure, raw: Json | None, tools: list[Tool], abilities: Abilities, notes: Notes) -> None:
+def hold_to_form(
+    structure: Structure, raw: Json | None, abilities: Abilities, notes: Notes, *, has_tools: bool
+) -> None:
     """Have the answer be of the form that `response_format` says.
 
     Raises:
@@ -116,12 +118,12 @@ def hold_to_form(structure: Structure, raw: Json | None, tools: list[Tool], abil
             if structure.emulated is not None:
                 notes.add("ignored", "response_format", "a call is forced")
                 return
-            _schema(structure, wanted.json_schema, tools, abilities, notes)
+            _schema(structure, wanted.json_schema, abilities, notes, has_tools=has_tools)
         case other:
             raise Refusal("response_format.type", f"{other[:40]!r} is no format; text, json_object, json_schema are")
 
 
-def _schema(structure: Structure, form: _Format | None, tools: list[Tool], abilities: Abilities, notes: Notes) -> None:
+def _schema(structure: Structure, form: _Format | None, abilities: Abilities, notes: Notes, *, has_tools: bool) -> None:
     where = "response_format.json_schema"
     if form is None:
         raise Refusal(where, "it is missing", "missing_required_parameter")
@@ -134,7 +136,7 @@ def _schema(structure: Structure, form: _Format | None, tools: list[Tool], abili
     if fits and not made.is_open:
         structure.format = {"type": "json_schema", "schema": _described(made, form)}
         return
-    if _may_force(structure, tools, abilities):
+    if not has_tools and _may_force(structure, abilities):
         schema, is_wrapped = tool_schema(form.schema, f"{where}.schema") if _is_object(form.schema) else ({}, True)
         if not is_wrapped:
             description = form.description or "The answer, in the form that is asked for."
@@ -151,8 +153,8 @@ def _schema(structure: Structure, form: _Format | None, tools: list[Tool], abili
     structure.instructions.append(text_block(f"{_JSON_ONLY} It must match this JSON schema:\n{told}"))
 
 
-def _may_force(structure: Structure, tools: list[Tool], abilities: Abilities) -> bool:
-    if tools or abilities.forced_tools == "no":
+def _may_force(structure: Structure, abilities: Abilities) -> bool:
+    if abilities.forced_tools == "no":
         return False
     return not structure.thought.is_on or (abilities.thinks != "off" and may_switch_off(abilities))
 

@@ -13,7 +13,10 @@ from clearway.wire.chat.types import FunctionTool, Json, ToolParam, typed
 from clearway.wire.hub.caching import marker
 from clearway.wire.hub.notes import Notes, Refusal
 from clearway.wire.hub.tools import Tool, Wanted
+from clearway.wire.hub.turns import Block
 
+_SEARCH = "web_search_20250305"
+"""The version that all upstreams with a search know."""
 _CHOICES = ("auto", "none", "required")
 
 
@@ -24,6 +27,23 @@ class Offer(msgspec.Struct, frozen=True):
     wanted: Wanted
     is_legacy: bool = False
     """It says `functions`: one call at a time, answered as `function_call`."""
+
+
+class _Approximate(msgspec.Struct, omit_defaults=True):
+    city: str | None = None
+    country: str | None = None
+    region: str | None = None
+    timezone: str | None = None
+
+
+class _Location(msgspec.Struct):
+    type: str = "approximate"
+    approximate: _Approximate | None = None
+
+
+class _Search(msgspec.Struct):
+    search_context_size: str | None = None
+    user_location: _Location | None = None
 
 
 class _Named(msgspec.Struct):
@@ -57,6 +77,25 @@ def read_tools(fields: Mapping[str, object], notes: Notes) -> Offer:
     tools = [] if given is None else [_tool(one, f"tools[{n}]", notes) for n, one in enumerate(_list(given, "tools"))]
     is_single = _flag(fields.get("parallel_tool_calls"), "parallel_tool_calls") is False
     return _chosen(fields.get("tool_choice"), tools, notes, is_single=is_single)
+
+
+def search_tool(fields: Mapping[str, object], notes: Notes) -> Block | None:
+    """The upstream's own search of the web, where the client wants it.
+
+    Raises:
+        Refusal: It is described in a way that is not known.
+    """
+    given = fields.get("web_search_options")
+    if given is None:
+        return None
+    options = typed(given, _Search, "web_search_options")
+    if options.search_context_size not in (None, "medium"):
+        notes.add("ignored", "web_search_options.search_context_size")
+    tool: Block = {"type": _SEARCH, "name": "web_search"}
+    location = options.user_location
+    if location is not None and location.approximate is not None:
+        tool["user_location"] = {"type": "approximate", **msgspec.to_builtins(location.approximate)}
+    return tool
 
 
 def _list(value: object, where: str) -> list[object]:

@@ -93,11 +93,11 @@ def _limit(text: str | None) -> int:
 
 
 def openai_entry(entry: Entry) -> dict[str, object]:
-    """One model in OpenAI's shape."""
+    """One model in OpenAI's shape, and beside it all that is known of it: both SDKs read it."""
     created = 0
     with contextlib.suppress(ValueError, OverflowError):
         created = int(datetime.fromisoformat(str(entry.get("created_at"))).astimezone(UTC).timestamp())
-    return {"id": entry["id"], "object": "model", "created": max(created, 0), "owned_by": "anthropic"}
+    return {**entry, "object": "model", "created": max(created, 0), "owned_by": "anthropic"}
 
 
 def openai_list(entries: Sequence[Entry]) -> dict[str, object]:
