@@ -193,7 +193,8 @@ class Answer:
 
     def _start_call(self, index: int, block: Block) -> list[Piece]:
         name = block.name or ""
-        begun = NOTHING if block.input in (b"{}", b"", b"null") else msgspec.Raw(_string(bytes(block.input)))
+        given = bytes(block.input)
+        begun = NOTHING if given in (b"{}", b"", b"null") else msgspec.Raw(_string(given))
         if self._plan.is_json_tool and name == JSON_TOOL:
             self._json_block = index
             return self._text(begun) if begun else []

@@ -85,6 +85,8 @@ class _Whole(Message):
 _event = msgspec.json.Decoder(Event)
 _whole = msgspec.json.Decoder(_Whole)
 _block = msgspec.json.Decoder(Block)
+_DONE = b"[DONE]"
+"""Some proxies put OpenAI's end of a stream behind Anthropic's."""
 _BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -94,6 +96,8 @@ def read_event(data: bytes) -> Event:
     Raises:
         ValueError: It is not JSON, or not of the form of an event.
     """
+    if data == _DONE:
+        return Event()
     try:
         return _event.decode(data)
     except _BROKEN as error:
@@ -127,4 +131,5 @@ def events_of(body: bytes) -> Iterator[Event]:
 
 def has_text(raw: msgspec.Raw) -> bool:
     """Whether it is a JSON string that is not empty."""
-    return len(raw) > 2 and raw != b"null"  # noqa: PLR2004  # two quotes
+    # A `Raw` is equal to no bytes: it is compared as such.
+    return len(raw) > 2 and bytes(raw) != b"null"  # noqa: PLR2004  # two quotes

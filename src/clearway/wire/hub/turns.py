@@ -152,18 +152,25 @@ class _Builder:
                 pass
 
     def _say(self, item: Item) -> None:
-        if self._assistant is not None and not (self._user or self._system or self._is_answered):
+        if self._assistant is not None and not self._is_over(self._assistant):
             self._assistant = _in_order([*self._assistant, *item.blocks])
+            self._turns[-1]["content"] = self._assistant
+            self._is_answered = False
             return
         self._close()
         self._assistant = _in_order(item.blocks)
         self._where = item.where
         self._turns.append({"role": "assistant", "content": self._assistant})
 
+    def _is_over(self, assistant: list[Block]) -> bool:
+        """A turn of the user stands behind the assistant's: with words of its own, or with results."""
+        if self._user:
+            return True
+        has_calls = any(block.get("type") == "tool_use" for block in assistant)
+        return has_calls and (self._is_answered or bool(self._system))
+
     def _close(self) -> None:
         """End the turn of the user that stands before the next of the assistant."""
-        if self._assistant is not None:
-            self._turns[-1]["content"] = self._assistant
         content = [*self._results(), *self._user]
         self._user, self._is_answered = [], False
         if content:

@@ -101,5 +101,13 @@ def openai_entry(entry: Entry) -> dict[str, object]:
 
 
 def openai_list(entries: Sequence[Entry]) -> dict[str, object]:
-    """All models in OpenAI's shape, which knows no pages."""
-    return {"object": "list", "data": [openai_entry(entry) for entry in entries]}
+    """All models in OpenAI's shape, which knows no pages; the other SDK reads it as its last page."""
+    listed = [openai_entry(entry) for entry in entries]
+    ids = [entry["id"] for entry in listed]
+    return {
+        "object": "list",
+        "data": listed,
+        "has_more": False,
+        "first_id": ids[0] if ids else None,
+        "last_id": ids[-1] if ids else None,
+    }
