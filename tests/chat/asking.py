@@ -1,5 +1,7 @@
 """Requests of Chat Completions, translated: short for tests."""
 
+from typing import Any
+
 import msgspec
 
 from clearway.wire.chat.form import Reasoning
@@ -10,7 +12,7 @@ from tests.chat.upstream_types import check
 TABLE = AbilityTable(SHIPPED.read_bytes())
 USER: dict[str, object] = {"role": "user", "content": "hi"}
 PNG = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUg=="
-Json = dict[str, object]
+Json = dict[str, Any]
 
 MISSING = object()
 """What `at` gives where there is nothing."""

@@ -4,6 +4,7 @@
 very pieces that the gateway uses.
 """
 
+import itertools
 import json
 from collections.abc import Iterable
 from typing import Any
@@ -83,7 +84,7 @@ def as_whole(stream: bytes, *cuts: int, plan: Plan = NO_PLAN, form: Form = FORM)
 def _events(stream: bytes, cuts: Iterable[int]) -> Iterable[bytes]:
     scanner = Scanner((b"data",))
     places = sorted({0, *cuts, len(stream)})
-    for first, last in zip(places, places[1:], strict=False):
+    for first, last in itertools.pairwise(places):
         yield from (found.data for found in scanner.feed(stream[first:last]))
 
 

@@ -46,7 +46,11 @@ def test_a_conversation() -> None:
         (
             tool_use(1, "toolu_1", "f", '{"a"', ": 1}"),
             [
-                {"tool_calls": [{"index": 0, "id": "toolu_1", "type": "function", "function": {"name": "f", "arguments": ""}}]},
+                {
+                    "tool_calls": [
+                        {"index": 0, "id": "toolu_1", "type": "function", "function": {"name": "f", "arguments": ""}}
+                    ]
+                },
                 {"tool_calls": [{"index": 0, "function": {"arguments": '{"a"'}}]},
                 {"tool_calls": [{"index": 0, "function": {"arguments": ": 1}"}}]},
             ],
@@ -54,12 +58,16 @@ def test_a_conversation() -> None:
         (
             tool_use(2, "toolu_2", "g"),
             [
-                {"tool_calls": [{"index": 1, "id": "toolu_2", "type": "function", "function": {"name": "g", "arguments": ""}}]},
+                {
+                    "tool_calls": [
+                        {"index": 1, "id": "toolu_2", "type": "function", "function": {"name": "g", "arguments": ""}}
+                    ]
+                },
                 {"tool_calls": [{"index": 1, "function": {"arguments": "{}"}}]},
             ],
         ),
         (event("x_of_2027", index=9), []),
-    ]  # fmt: skip
+    ]
     answer, writer = Answer(), Chunks(FORM)
 
     def feed(stream: bytes) -> bytes:
@@ -83,8 +91,11 @@ def test_text_whole() -> None:
 
     assert {"role": "assistant", "content": "Hi you", "refusal": None} == completion["choices"][0]["message"]
     assert ("chatcmpl-01A", "chat.completion", "gpt-4o", "stop") == (
-        completion["id"], completion["object"], completion["model"], completion["choices"][0]["finish_reason"],
-    )  # fmt: skip
+        completion["id"],
+        completion["object"],
+        completion["model"],
+        completion["choices"][0]["finish_reason"],
+    )
 
 
 def test_usage_includes_the_cache() -> None:
@@ -135,7 +146,7 @@ def test_refusal() -> None:
 
 
 def test_citations() -> None:
-    """CR5, b20: what was cited of the web is told with the span that cites it; the server's own calls are not the client's."""
+    """CR5, b20: what was cited of the web is told with its span; calls of the server's own are not the client's."""
     search = event(
         "content_block_start",
         index=0,
@@ -240,7 +251,11 @@ def test_stream_equals_whole() -> None:
 def test_whole_message_as_stream() -> None:
     """An upstream that does not stream though it was asked to is told all the same."""
     body = {
-        "id": "msg_01A", "type": "message", "role": "assistant", "model": "m", "stop_reason": "tool_use",
+        "id": "msg_01A",
+        "type": "message",
+        "role": "assistant",
+        "model": "m",
+        "stop_reason": "tool_use",
         "content": [
             {"type": "thinking", "thinking": "hm", "signature": "c2ln"},
             {"type": "text", "text": "a"},
@@ -248,7 +263,7 @@ def test_whole_message_as_stream() -> None:
             {"type": "tool_use", "id": "u", "name": "g", "input": {}},
         ],
         "usage": {"input_tokens": 1, "output_tokens": 2},
-    }  # fmt: skip
+    }
     answer, writer = Answer(), Chunks(FORM)
     said = b"".join(
         writer.write(piece) for event in events_of(json.dumps(body).encode()) for piece in answer.feed(event)

@@ -38,11 +38,20 @@ def test_any_interleaving(data: st.DataObject, arguments: list[dict[str, object]
         cut = data.draw(st.integers(0, len(whole)))
         queues.append(
             [
-                event("content_block_start", index=index + 1, content_block={"type": "tool_use", "id": f"t{index}", "name": f"f{index}", "input": {}}),
-                *(event("content_block_delta", index=index + 1, delta={"type": "input_json_delta", "partial_json": part}) for part in (whole[:cut], whole[cut:])),
+                event(
+                    "content_block_start",
+                    index=index + 1,
+                    content_block={"type": "tool_use", "id": f"t{index}", "name": f"f{index}", "input": {}},
+                ),
+                *(
+                    event(
+                        "content_block_delta", index=index + 1, delta={"type": "input_json_delta", "partial_json": part}
+                    )
+                    for part in (whole[:cut], whole[cut:])
+                ),
                 event("content_block_stop", index=index + 1),
             ]
-        )  # fmt: skip
+        )
     stream, began = b"", []
     while queues:
         place = data.draw(st.integers(0, len(queues) - 1))
@@ -124,15 +133,27 @@ MESSAGES = st.lists(
     st.one_of(
         st.builds(lambda content: {"role": "user", "content": content}, st.one_of(WORDS, PARTS)),
         st.builds(lambda content: {"role": "system", "content": content}, WORDS),
-        st.builds(lambda content, calls: {"role": "assistant", "content": content, "tool_calls": calls}, st.one_of(st.none(), WORDS), CALLS),
+        st.builds(
+            lambda content, calls: {"role": "assistant", "content": content, "tool_calls": calls},
+            st.one_of(st.none(), WORDS),
+            CALLS,
+        ),
         st.builds(lambda call_id, content: {"role": "tool", "tool_call_id": call_id, "content": content}, IDS, WORDS),
     ),
     min_size=1,
     max_size=7,
-)  # fmt: skip
+)
 MODELS = st.sampled_from(
-    ["claude-sonnet-5-5", "claude-opus-4-8", "claude-sonnet-4-5", "claude-haiku-4-5", "claude-3-5-haiku", "glm-5", "claude-9"]
-)  # fmt: skip
+    [
+        "claude-sonnet-5-5",
+        "claude-opus-4-8",
+        "claude-sonnet-4-5",
+        "claude-haiku-4-5",
+        "claude-3-5-haiku",
+        "glm-5",
+        "claude-9",
+    ]
+)
 FIELDS = st.fixed_dictionaries(
     {},
     optional={
@@ -162,7 +183,9 @@ def test_requests_of_any_kind(model: str, messages: list[Json], fields: Json) ->
     try:
         translated = ask(model, messages=messages, **fields)
     except Refusal as refused:
-        assert refused.param
+        # Never without a name.
+        if not refused.param:
+            raise
         return
     body: dict[str, Any] = sent(translated)
     turns = body["messages"]

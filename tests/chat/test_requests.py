@@ -5,6 +5,7 @@ by the types of the `anthropic` SDK.
 """
 
 import base64
+import itertools
 import json
 
 import pytest
@@ -44,7 +45,9 @@ def _parts(*parts: Json, role: str = "user") -> list[Json]:
 Expected = dict[str, object]
 ROWS = [
     # The shape of a request.
-    pytest.param("claude-sonnet-5-5", {}, {"system": MISSING, "messages": [{"role": "user", "content": [TEXT]}]}, id="C1"),
+    pytest.param(
+        "claude-sonnet-5-5", {}, {"system": MISSING, "messages": [{"role": "user", "content": [TEXT]}]}, id="C1"
+    ),
     pytest.param(
         "claude-sonnet-5-5",
         {"messages": [{"role": "system", "content": "a"}, {"role": "developer", "content": "b"}, USER]},
@@ -76,16 +79,28 @@ ROWS = [
         id="C4",
     ),
     pytest.param(
-        "claude-sonnet-5-5", {"messages": [USER, USER]}, {"messages.0.content": [TEXT, TEXT], "messages.1": MISSING}, id="C6"
+        "claude-sonnet-5-5",
+        {"messages": [USER, USER]},
+        {"messages.0.content": [TEXT, TEXT], "messages.1": MISSING},
+        id="C6",
     ),
     pytest.param(
-        "claude-sonnet-5-5", {"messages": [ASSISTANT, USER]}, {"messages.0.content.0.text": RESUMED, "messages.2.role": "user"}, id="C7"
+        "claude-sonnet-5-5",
+        {"messages": [ASSISTANT, USER]},
+        {"messages.0.content.0.text": RESUMED, "messages.2.role": "user"},
+        id="C7",
     ),
     pytest.param(
-        "claude-opus-5-5", {"messages": [USER, ASSISTANT]}, {"messages.2.content.0.text": GO_ON, "messages.3": MISSING}, id="C8"
+        "claude-opus-5-5",
+        {"messages": [USER, ASSISTANT]},
+        {"messages.2.content.0.text": GO_ON, "messages.3": MISSING},
+        id="C8",
     ),
     pytest.param(
-        "claude-sonnet-4-5", {"messages": [USER, ASSISTANT]}, {"messages.1.content.0.text": "hello", "messages.2": MISSING}, id="C9"
+        "claude-sonnet-4-5",
+        {"messages": [USER, ASSISTANT]},
+        {"messages.1.content.0.text": "hello", "messages.2": MISSING},
+        id="C9",
     ),
     # Calls and results.
     pytest.param(
@@ -103,7 +118,11 @@ ROWS = [
     pytest.param(
         "claude-sonnet-5-5",
         {"messages": [USER, called(call("a", "f")), USER]},
-        {"messages.2.content.0.content": NO_RESULT, "messages.2.content.0.is_error": True, "messages.2.content.1": TEXT},
+        {
+            "messages.2.content.0.content": NO_RESULT,
+            "messages.2.content.0.is_error": True,
+            "messages.2.content.1": TEXT,
+        },
         id="C11",
     ),
     pytest.param(
@@ -142,38 +161,61 @@ ROWS = [
         id="b15-image-in-a-result",
     ),
     pytest.param(
-        "claude-sonnet-5-5", {"tools": [{"type": "function", "function": {"name": "f"}}]},
-        {"tools.0.input_schema": {"type": "object", "properties": {}}}, id="C17",
-    ),
-    pytest.param("claude-sonnet-5-5", {"tools": [], "tool_choice": "auto"}, {"tools": MISSING, "tool_choice": MISSING}, id="C18"),
-    pytest.param(
-        "claude-sonnet-5-5", {"tools": [tool("f")], "tool_choice": "none"},
-        {"tool_choice": {"type": "none"}, "tools.0.name": "f"}, id="C19",
-    ),
-    pytest.param("claude-sonnet-4-5", {"tools": [tool("f")], "tool_choice": "required"}, {"tool_choice.type": "any"}, id="C20-any"),
-    pytest.param(
-        "claude-sonnet-5-5", {"tools": [tool("f")], "tool_choice": "required"},
-        {"tool_choice.type": "auto", "system.0.text": "Call at least one tool."}, id="C20-auto",
+        "claude-sonnet-5-5",
+        {"tools": [{"type": "function", "function": {"name": "f"}}]},
+        {"tools.0.input_schema": {"type": "object", "properties": {}}},
+        id="C17",
     ),
     pytest.param(
-        "claude-opus-5-5", {"tools": [tool("f")], "tool_choice": _forced()},
-        {"tools": MISSING, "tool_choice": MISSING, "output_config.format.schema.required": ["city"]}, id="C21",
+        "claude-sonnet-5-5", {"tools": [], "tool_choice": "auto"}, {"tools": MISSING, "tool_choice": MISSING}, id="C18"
     ),
     pytest.param(
-        "claude-sonnet-4-5", {"tools": [tool("f")], "tool_choice": _forced(), "reasoning_effort": "high"},
-        {"tool_choice": {"type": "tool", "name": "f"}, "thinking": MISSING}, id="C22",
+        "claude-sonnet-5-5",
+        {"tools": [tool("f")], "tool_choice": "none"},
+        {"tool_choice": {"type": "none"}, "tools.0.name": "f"},
+        id="C19",
     ),
     pytest.param(
-        "claude-opus-5", {"tools": [tool("f")], "tool_choice": _forced()},
-        {"tool_choice": {"type": "tool", "name": "f"}, "thinking": {"type": "disabled"}}, id="C22-thinks-by-itself",
+        "claude-sonnet-4-5",
+        {"tools": [tool("f")], "tool_choice": "required"},
+        {"tool_choice.type": "any"},
+        id="C20-any",
     ),
     pytest.param(
-        "claude-sonnet-5-5", {"tools": [tool("f")], "tool_choice": "auto", "parallel_tool_calls": False},
-        {"tool_choice": {"type": "auto", "disable_parallel_tool_use": True}}, id="C23",
+        "claude-sonnet-5-5",
+        {"tools": [tool("f")], "tool_choice": "required"},
+        {"tool_choice.type": "auto", "system.0.text": "Call at least one tool."},
+        id="C20-auto",
     ),
     pytest.param(
-        "claude-sonnet-5-5", {"tools": [tool("f")], "parallel_tool_calls": False},
-        {"tool_choice": {"type": "auto", "disable_parallel_tool_use": True}}, id="C23-without-a-choice",
+        "claude-opus-5-5",
+        {"tools": [tool("f")], "tool_choice": _forced()},
+        {"tools": MISSING, "tool_choice": MISSING, "output_config.format.schema.required": ["city"]},
+        id="C21",
+    ),
+    pytest.param(
+        "claude-sonnet-4-5",
+        {"tools": [tool("f")], "tool_choice": _forced(), "reasoning_effort": "high"},
+        {"tool_choice": {"type": "tool", "name": "f"}, "thinking": MISSING},
+        id="C22",
+    ),
+    pytest.param(
+        "claude-opus-5",
+        {"tools": [tool("f")], "tool_choice": _forced()},
+        {"tool_choice": {"type": "tool", "name": "f"}, "thinking": {"type": "disabled"}},
+        id="C22-thinks-by-itself",
+    ),
+    pytest.param(
+        "claude-sonnet-5-5",
+        {"tools": [tool("f")], "tool_choice": "auto", "parallel_tool_calls": False},
+        {"tool_choice": {"type": "auto", "disable_parallel_tool_use": True}},
+        id="C23",
+    ),
+    pytest.param(
+        "claude-sonnet-5-5",
+        {"tools": [tool("f")], "parallel_tool_calls": False},
+        {"tool_choice": {"type": "auto", "disable_parallel_tool_use": True}},
+        id="C23-without-a-choice",
     ),
     pytest.param(
         "claude-sonnet-5-5",
@@ -186,14 +228,32 @@ ROWS = [
     ),
     pytest.param(
         "claude-sonnet-5-5",
-        {"tools": [{"type": "custom", "custom": {"name": "c", "format": {"type": "grammar", "grammar": {"syntax": "lark", "definition": "start: X"}}}}]},
+        {
+            "tools": [
+                {
+                    "type": "custom",
+                    "custom": {
+                        "name": "c",
+                        "format": {"type": "grammar", "grammar": {"syntax": "lark", "definition": "start: X"}},
+                    },
+                }
+            ]
+        },
         {"tools.0.input_schema.required": ["input"]},
         id="C25",
     ),
     # Numbers and switches.
     pytest.param(
         "claude-sonnet-4-5",
-        {"frequency_penalty": 0, "presence_penalty": 0, "n": 1, "logprobs": False, "top_p": 1, "logit_bias": {}, "seed": None},
+        {
+            "frequency_penalty": 0,
+            "presence_penalty": 0,
+            "n": 1,
+            "logprobs": False,
+            "top_p": 1,
+            "logit_bias": {},
+            "seed": None,
+        },
         {"top_p": MISSING},
         id="C28",
     ),
@@ -205,36 +265,73 @@ ROWS = [
     pytest.param("claude-3-5-haiku", {"max_tokens": 99999}, {"max_tokens": 8192}, id="C32-over-the-model"),
     # Thinking.
     pytest.param(
-        "claude-haiku-4-5", {"reasoning_effort": "low"}, {"thinking": {"type": "enabled", "budget_tokens": 2048}, "max_tokens": 10240}, id="C33-budget"
+        "claude-haiku-4-5",
+        {"reasoning_effort": "low"},
+        {"thinking": {"type": "enabled", "budget_tokens": 2048}, "max_tokens": 10240},
+        id="C33-budget",
     ),
     pytest.param(
-        "claude-opus-4-6", {"reasoning_effort": "low"},
-        {"thinking": {"type": "adaptive", "display": "summarized"}, "output_config.effort": "low"}, id="C33-adaptive",
+        "claude-opus-4-6",
+        {"reasoning_effort": "low"},
+        {"thinking": {"type": "adaptive", "display": "summarized"}, "output_config.effort": "low"},
+        id="C33-adaptive",
     ),
     pytest.param(
-        "claude-opus-5-5", {"reasoning_effort": "low"},
-        {"thinking.display": "summarized", "output_config.effort": "low"}, id="C33-always",
+        "claude-opus-5-5",
+        {"reasoning_effort": "low"},
+        {"thinking.display": "summarized", "output_config.effort": "low"},
+        id="C33-always",
     ),
     pytest.param("claude-opus-5", {"reasoning_effort": "none"}, {"thinking": {"type": "disabled"}}, id="C34-disabled"),
-    pytest.param("claude-sonnet-5-5", {"reasoning_effort": "none"}, {"thinking": {"type": "between_tools"}}, id="C34-between"),
+    pytest.param(
+        "claude-sonnet-5-5", {"reasoning_effort": "none"}, {"thinking": {"type": "between_tools"}}, id="C34-between"
+    ),
     pytest.param("claude-opus-5-5", {"reasoning_effort": "none"}, {"output_config.effort": "low"}, id="C34-always"),
     pytest.param("claude-sonnet-4-6", {"reasoning_effort": "xhigh"}, {"output_config.effort": "max"}, id="C35"),
-    pytest.param("claude-haiku-4-5", {"reasoning_effort": "high", "max_tokens": 900}, {"thinking": MISSING, "max_tokens": 900}, id="C37"),
+    pytest.param(
+        "claude-haiku-4-5",
+        {"reasoning_effort": "high", "max_tokens": 900},
+        {"thinking": MISSING, "max_tokens": 900},
+        id="C37",
+    ),
     pytest.param("claude-opus-4-8", {}, {"thinking": MISSING, "output_config": MISSING}, id="C33-nothing-asked"),
     pytest.param(
-        "claude-sonnet-5-5", {}, {"thinking": {"type": "adaptive", "display": "summarized"}, "output_config": MISSING}, id="C33-on-by-itself"
+        "claude-sonnet-5-5",
+        {},
+        {"thinking": {"type": "adaptive", "display": "summarized"}, "output_config": MISSING},
+        id="C33-on-by-itself",
     ),
     pytest.param(
-        "claude-opus-5-5", {"thinking": {"type": "enabled", "budget_tokens": 2000}}, {"output_config.effort": "low"}, id="C33-budget-as-effort"
+        "claude-opus-5-5",
+        {"thinking": {"type": "enabled", "budget_tokens": 2000}},
+        {"output_config.effort": "low"},
+        id="C33-budget-as-effort",
     ),
     # Forms.
     pytest.param(
-        "claude-sonnet-4-6", {"response_format": _form(SCHEMA)},
-        {"output_config.format": {"type": "json_schema", "schema": {**SCHEMA, "additionalProperties": False}}}, id="C38",
+        "claude-sonnet-4-6",
+        {"response_format": _form(SCHEMA)},
+        {"output_config.format": {"type": "json_schema", "schema": {**SCHEMA, "additionalProperties": False}}},
+        id="C38",
     ),
     pytest.param(
         "claude-sonnet-5-5",
-        {"response_format": _form({"type": "object", "properties": {"a": {"oneOf": [{"type": "integer", "minimum": 3}, {"type": "array", "items": {"type": "string"}, "maxItems": 2}]}}, "required": ["a"]})},
+        {
+            "response_format": _form(
+                {
+                    "type": "object",
+                    "properties": {
+                        "a": {
+                            "oneOf": [
+                                {"type": "integer", "minimum": 3},
+                                {"type": "array", "items": {"type": "string"}, "maxItems": 2},
+                            ]
+                        }
+                    },
+                    "required": ["a"],
+                }
+            )
+        },
         {
             "output_config.format.schema.properties.a.anyOf.0": {"type": "integer", "description": "(minimum: 3)"},
             "output_config.format.schema.properties.a.anyOf.1.description": "(maxItems: 2)",
@@ -243,43 +340,69 @@ ROWS = [
         id="C39",
     ),
     pytest.param(
-        "claude-haiku-5-5", {"response_format": _form({"type": "object", "additionalProperties": {"type": "string"}})},
-        {"tools.0.name": "json_output", "tool_choice.name": "json_output", "output_config": MISSING}, id="C40-tool",
+        "claude-haiku-5-5",
+        {"response_format": _form({"type": "object", "additionalProperties": {"type": "string"}})},
+        {"tools.0.name": "json_output", "tool_choice.name": "json_output", "output_config": MISSING},
+        id="C40-tool",
     ),
     pytest.param(
-        "claude-3-5-sonnet", {"response_format": _form(SCHEMA)}, {"tool_choice.name": "json_output"}, id="b19-without-native-schemas"
-    ),
-    pytest.param("claude-sonnet-5-5", {"response_format": {"type": "json_object"}}, {"system.0.text": "Reply with one JSON object only."}, id="C41"),
-    # Images and documents.
-    pytest.param(
-        "claude-sonnet-5-5", {"messages": _parts({"type": "image_url", "image_url": {"url": PNG}})},
-        {"messages.0.content.0.source.type": "base64", "messages.0.content.0.source.media_type": "image/png"}, id="C42-data",
-    ),
-    pytest.param(
-        "claude-sonnet-5-5", {"messages": _parts({"type": "image_url", "image_url": {"url": PNG.replace("png", "jpeg"), "detail": "low"}})},
-        {"messages.0.content.0.source.media_type": "image/png"}, id="C42-type-corrected",
-    ),
-    pytest.param(
-        "claude-sonnet-5-5", {"messages": _parts({"type": "image_url", "image_url": {"url": "https://example.org/a.png"}})},
-        {"messages.0.content.0.source": {"type": "url", "url": "https://example.org/a.png"}}, id="C42-url",
+        "claude-3-5-sonnet",
+        {"response_format": _form(SCHEMA)},
+        {"tool_choice.name": "json_output"},
+        id="b19-without-native-schemas",
     ),
     pytest.param(
         "claude-sonnet-5-5",
-        {"messages": _parts({"type": "file", "file": {"file_data": f"data:application/pdf;base64,{PDF}", "filename": "a.pdf"}})},
+        {"response_format": {"type": "json_object"}},
+        {"system.0.text": "Reply with one JSON object only."},
+        id="C41",
+    ),
+    # Images and documents.
+    pytest.param(
+        "claude-sonnet-5-5",
+        {"messages": _parts({"type": "image_url", "image_url": {"url": PNG}})},
+        {"messages.0.content.0.source.type": "base64", "messages.0.content.0.source.media_type": "image/png"},
+        id="C42-data",
+    ),
+    pytest.param(
+        "claude-sonnet-5-5",
+        {"messages": _parts({"type": "image_url", "image_url": {"url": PNG.replace("png", "jpeg"), "detail": "low"}})},
+        {"messages.0.content.0.source.media_type": "image/png"},
+        id="C42-type-corrected",
+    ),
+    pytest.param(
+        "claude-sonnet-5-5",
+        {"messages": _parts({"type": "image_url", "image_url": {"url": "https://example.org/a.png"}})},
+        {"messages.0.content.0.source": {"type": "url", "url": "https://example.org/a.png"}},
+        id="C42-url",
+    ),
+    pytest.param(
+        "claude-sonnet-5-5",
+        {
+            "messages": _parts(
+                {"type": "file", "file": {"file_data": f"data:application/pdf;base64,{PDF}", "filename": "a.pdf"}}
+            )
+        },
         {"messages.0.content.0.source.media_type": "application/pdf", "messages.0.content.0.title": "a.pdf"},
         id="C43",
     ),
     pytest.param(
-        "claude-sonnet-5-5", {"messages": _parts({"type": "file", "file": {"file_data": PDF}})},
-        {"messages.0.content.0.type": "document"}, id="C43-bare",
+        "claude-sonnet-5-5",
+        {"messages": _parts({"type": "file", "file": {"file_data": PDF}})},
+        {"messages.0.content.0.type": "document"},
+        id="C43-bare",
     ),
     pytest.param(
-        "claude-sonnet-5-5", {"messages": _parts({"type": "file", "file": {"file_data": "data:text/plain;base64,w7w="}})},
-        {"messages.0.content.0.source": {"type": "text", "media_type": "text/plain", "data": "ü"}}, id="C43-text",
+        "claude-sonnet-5-5",
+        {"messages": _parts({"type": "file", "file": {"file_data": "data:text/plain;base64,w7w="}})},
+        {"messages.0.content.0.source": {"type": "text", "media_type": "text/plain", "data": "ü"}},
+        id="C43-text",
     ),
     pytest.param(
-        "claude-sonnet-5-5", {"messages": _parts({"type": "text", "text": " \n"}, {"type": "text", "text": "x"})},
-        {"messages.0.content": [{"type": "text", "text": "x"}]}, id="C45",
+        "claude-sonnet-5-5",
+        {"messages": _parts({"type": "text", "text": " \n"}, {"type": "text", "text": "x"})},
+        {"messages.0.content": [{"type": "text", "text": "x"}]},
+        id="C45",
     ),
     # Caching.
     pytest.param(
@@ -287,7 +410,10 @@ ROWS = [
         {
             "tools": [tool("f", cache_control=EPHEMERAL)],
             "messages": [
-                {"role": "system", "content": [{"type": "text", "text": "s", "cache_control": {"type": "ephemeral", "ttl": "1h"}}]},
+                {
+                    "role": "system",
+                    "content": [{"type": "text", "text": "s", "cache_control": {"type": "ephemeral", "ttl": "1h"}}],
+                },
                 {"role": "user", "content": "a", "cache_control": EPHEMERAL},
             ],
         },
@@ -304,7 +430,9 @@ ROWS = [
         {"messages.0.content.0.cache_control": EPHEMERAL},
         id="C47",
     ),
-    pytest.param("claude-sonnet-5-5", {"user": "a@b.c"}, {"metadata.user_id": "usr_00000000000000000000000000000005"}, id="C48"),
+    pytest.param(
+        "claude-sonnet-5-5", {"user": "a@b.c"}, {"metadata.user_id": "usr_00000000000000000000000000000005"}, id="C48"
+    ),
     # Thinking that comes back.
     pytest.param(
         "claude-sonnet-5-5",
@@ -323,7 +451,13 @@ ROWS = [
                         {"type": "reasoning.text", "text": "h", "format": "anthropic-claude-v1", "index": 0},
                         {"type": "reasoning.text", "text": "m", "index": 0},
                         {"type": "reasoning.text", "signature": "c2ln", "index": 0},
-                        {"type": "reasoning.text", "text": "x", "signature": "y", "format": "google-gemini-v1", "index": 1},
+                        {
+                            "type": "reasoning.text",
+                            "text": "x",
+                            "signature": "y",
+                            "format": "google-gemini-v1",
+                            "index": 1,
+                        },
                     ],
                 ),
                 result("a"),
@@ -340,17 +474,31 @@ ROWS = [
     ),
     pytest.param(
         "claude-sonnet-5-5",
-        {"messages": [USER, {"role": "assistant", "content": "a", "thinking_blocks": [THOUGHT, {"type": "redacted_thinking", "data": "x"}]}, USER]},
+        {
+            "messages": [
+                USER,
+                {
+                    "role": "assistant",
+                    "content": "a",
+                    "thinking_blocks": [THOUGHT, {"type": "redacted_thinking", "data": "x"}],
+                },
+                USER,
+            ]
+        },
         {"messages.1.content.0": THOUGHT, "messages.1.content.1": {"type": "redacted_thinking", "data": "x"}},
         id="C52",
     ),
     pytest.param(
-        "claude-haiku-4-5", {"messages": [USER, called(call("a", "f")), result("a")], "reasoning_effort": "high"},
-        {"thinking": MISSING}, id="b5-lost-where-it-is-needed",
+        "claude-haiku-4-5",
+        {"messages": [USER, called(call("a", "f")), result("a")], "reasoning_effort": "high"},
+        {"thinking": MISSING},
+        id="b5-lost-where-it-is-needed",
     ),
     pytest.param(
-        "claude-sonnet-5-5", {"messages": [USER, called(call("a", "f", '{"x": ')), result("a")]},
-        {"messages.1.content.0.input": {"__invalid_json__": '{"x": '}}, id="C53",
+        "claude-sonnet-5-5",
+        {"messages": [USER, called(call("a", "f", '{"x": ')), result("a")]},
+        {"messages.1.content.0.input": {"__invalid_json__": '{"x": '}},
+        id="C53",
     ),
     pytest.param(
         "claude-sonnet-5-5",
@@ -367,13 +515,22 @@ ROWS = [
     pytest.param("claude-sonnet-5-5", {"foo": 1}, {"foo": MISSING}, id="C55"),
     pytest.param(
         "claude-sonnet-5-5",
-        {"web_search_options": {"user_location": {"type": "approximate", "approximate": {"city": "Utrecht", "country": "NL"}}}},
-        {"tools.0.name": "web_search", "tools.0.user_location": {"type": "approximate", "city": "Utrecht", "country": "NL"}},
+        {
+            "web_search_options": {
+                "user_location": {"type": "approximate", "approximate": {"city": "Utrecht", "country": "NL"}}
+            }
+        },
+        {
+            "tools.0.name": "web_search",
+            "tools.0.user_location": {"type": "approximate", "city": "Utrecht", "country": "NL"},
+        },
         id="C56",
     ),
     pytest.param(
-        "claude-haiku-5-5", {"functions": [{"name": "f", "parameters": SCHEMA}], "function_call": {"name": "f"}},
-        {"tools.0.name": "f", "tool_choice": {"type": "tool", "name": "f", "disable_parallel_tool_use": True}}, id="C57",
+        "claude-haiku-5-5",
+        {"functions": [{"name": "f", "parameters": SCHEMA}], "function_call": {"name": "f"}},
+        {"tools.0.name": "f", "tool_choice": {"type": "tool", "name": "f", "disable_parallel_tool_use": True}},
+        id="C57",
     ),
     pytest.param(
         "claude-sonnet-5-5",
@@ -388,7 +545,7 @@ ROWS = [
         {"messages.1.content.0.id": "call_1_f", "messages.2.content.0.tool_use_id": "call_1_f"},
         id="C57-history",
     ),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("model", "fields", "expected"), ROWS)
@@ -401,40 +558,95 @@ def test_what_is_sent(model: str, fields: Json, expected: Expected) -> None:
 
 TOLD = [
     pytest.param("claude-sonnet-5-5", {"seed": 1}, ["ignored:seed"], id="G11"),
-    pytest.param("claude-sonnet-5-5", {"messages": [ASSISTANT, USER]}, ["repaired:messages=begins_with_assistant"], id="C7"),
-    pytest.param("claude-opus-5-5", {"messages": [USER, ASSISTANT]}, ["repaired:messages=ends_with_assistant"], id="C8"),
+    pytest.param(
+        "claude-sonnet-5-5", {"messages": [ASSISTANT, USER]}, ["repaired:messages=begins_with_assistant"], id="C7"
+    ),
+    pytest.param(
+        "claude-opus-5-5", {"messages": [USER, ASSISTANT]}, ["repaired:messages=ends_with_assistant"], id="C8"
+    ),
     pytest.param("claude-sonnet-4-5", {"messages": [USER, ASSISTANT]}, ["mapped:messages=prefill"], id="C9"),
     pytest.param("claude-sonnet-5-5", {"messages": TWO_CALLS}, [], id="C10"),
-    pytest.param("claude-sonnet-5-5", {"messages": [USER, called(call("a", "f")), USER]}, ["repaired:messages[1]=call_without_result"], id="C11"),
-    pytest.param("claude-sonnet-5-5", {"messages": [USER, result("z")]}, ["repaired:messages[1]=result_without_call"], id="C12"),
     pytest.param(
-        "claude-sonnet-5-5", {"messages": [USER, called(call("a", "f")), result("a"), result("a")]}, ["repaired:messages[3]=second_result"], id="C13"
+        "claude-sonnet-5-5",
+        {"messages": [USER, called(call("a", "f")), USER]},
+        ["repaired:messages[1]=call_without_result"],
+        id="C11",
     ),
-    pytest.param("claude-sonnet-5-5", {"tools": [tool("f")], "tool_choice": "required"}, ["downgraded:tool_choice=auto"], id="C20"),
-    pytest.param("claude-opus-5-5", {"tools": [tool("f")], "tool_choice": _forced()}, ["mapped:tool_choice=output_config.format"], id="C21"),
     pytest.param(
-        "claude-sonnet-4-5", {"tools": [tool("f")], "tool_choice": _forced(), "reasoning_effort": "high"},
-        ["ignored:reasoning_effort=a call is forced"], id="C22",
+        "claude-sonnet-5-5", {"messages": [USER, result("z")]}, ["repaired:messages[1]=result_without_call"], id="C12"
     ),
-    pytest.param("claude-sonnet-5-5", {"frequency_penalty": 0, "n": 1, "logprobs": False, "top_p": 1, "temperature": 1}, [], id="C28"),
+    pytest.param(
+        "claude-sonnet-5-5",
+        {"messages": [USER, called(call("a", "f")), result("a"), result("a")]},
+        ["repaired:messages[3]=second_result"],
+        id="C13",
+    ),
+    pytest.param(
+        "claude-sonnet-5-5",
+        {"tools": [tool("f")], "tool_choice": "required"},
+        ["downgraded:tool_choice=auto"],
+        id="C20",
+    ),
+    pytest.param(
+        "claude-opus-5-5",
+        {"tools": [tool("f")], "tool_choice": _forced()},
+        ["mapped:tool_choice=output_config.format"],
+        id="C21",
+    ),
+    pytest.param(
+        "claude-sonnet-4-5",
+        {"tools": [tool("f")], "tool_choice": _forced(), "reasoning_effort": "high"},
+        ["ignored:reasoning_effort=a call is forced"],
+        id="C22",
+    ),
+    pytest.param(
+        "claude-sonnet-5-5",
+        {"frequency_penalty": 0, "n": 1, "logprobs": False, "top_p": 1, "temperature": 1},
+        [],
+        id="C28",
+    ),
     pytest.param("claude-sonnet-4-5", {"temperature": 1.7}, ["clamped:temperature=1.7->1"], id="C29-clamped"),
     pytest.param("claude-opus-5", {"temperature": 0.2}, ["ignored:temperature"], id="C29-ignored"),
-    pytest.param("claude-opus-5-5", {"reasoning_effort": "minimal"}, ["mapped:reasoning_effort=minimal->low"], id="C33"),
-    pytest.param("claude-opus-5-5", {"reasoning_effort": "none"}, ["approximated:reasoning_effort=cannot_disable"], id="C34"),
+    pytest.param(
+        "claude-opus-5-5", {"reasoning_effort": "minimal"}, ["mapped:reasoning_effort=minimal->low"], id="C33"
+    ),
+    pytest.param(
+        "claude-opus-5-5", {"reasoning_effort": "none"}, ["approximated:reasoning_effort=cannot_disable"], id="C34"
+    ),
     pytest.param("claude-sonnet-4-6", {"reasoning_effort": "xhigh"}, ["mapped:reasoning_effort=xhigh->max"], id="C35"),
     pytest.param("claude-haiku-4-5", {"reasoning_effort": "high", "max_tokens": 900}, ["clamped"], id="C37"),
-    pytest.param("claude-sonnet-5-5", {"response_format": {"type": "json_object"}}, ["not_enforced:response_format=json_object"], id="C41"),
     pytest.param(
-        "claude-opus-5-5", {"response_format": _form({"type": "object", "additionalProperties": True})},
-        ["approximated:response_format.json_schema.schema=open objects are closed"], id="C40",
+        "claude-sonnet-5-5",
+        {"response_format": {"type": "json_object"}},
+        ["not_enforced:response_format=json_object"],
+        id="C41",
     ),
-    pytest.param("claude-sonnet-5-5", {"messages": [USER, called(call("a", "f", "[")), result("a")]},
-                 ["repaired:messages[1].tool_calls[0].function.arguments=no_json_object"], id="C53"),
+    pytest.param(
+        "claude-opus-5-5",
+        {"response_format": _form({"type": "object", "additionalProperties": True})},
+        ["approximated:response_format.json_schema.schema=open objects are closed"],
+        id="C40",
+    ),
+    pytest.param(
+        "claude-sonnet-5-5",
+        {"messages": [USER, called(call("a", "f", "[")), result("a")]},
+        ["repaired:messages[1].tool_calls[0].function.arguments=no_json_object"],
+        id="C53",
+    ),
     pytest.param("claude-sonnet-5-5", {"foo": 1}, ["ignored:foo"], id="C55"),
-    pytest.param("claude-sonnet-5-5", {"messages": [{"role": "user", "content": "x", "foo": 1}]}, ["ignored:messages[0].foo"], id="C55-in-a-message"),
-    pytest.param("claude-sonnet-5-5", {"service_tier": "flex", "store": True, "verbosity": "low", "prediction": {"type": "content", "content": "x"}},
-                 ["ignored:prediction", "ignored:service_tier=flex", "ignored:store", "ignored:verbosity"], id="scalars"),
-]  # fmt: skip
+    pytest.param(
+        "claude-sonnet-5-5",
+        {"messages": [{"role": "user", "content": "x", "foo": 1}]},
+        ["ignored:messages[0].foo"],
+        id="C55-in-a-message",
+    ),
+    pytest.param(
+        "claude-sonnet-5-5",
+        {"service_tier": "flex", "store": True, "verbosity": "low", "prediction": {"type": "content", "content": "x"}},
+        ["ignored:prediction", "ignored:service_tier=flex", "ignored:store", "ignored:verbosity"],
+        id="scalars",
+    ),
+]
 
 
 @pytest.mark.parametrize(("model", "fields", "expected"), TOLD)
@@ -457,7 +669,12 @@ REFUSED = [
     pytest.param({"messages": [{"role": "system", "content": "x"}]}, "messages", "invalid_value", id="C5"),
     pytest.param({"messages": []}, "messages", "invalid_value", id="C5-empty"),
     pytest.param({"messages": [{"role": "user", "content": " "}]}, "messages", "invalid_value", id="C45-nothing-left"),
-    pytest.param({"messages": [{"role": "tool", "content": "x"}]}, "messages[0].tool_call_id", "missing_required_parameter", id="C12"),
+    pytest.param(
+        {"messages": [{"role": "tool", "content": "x"}]},
+        "messages[0].tool_call_id",
+        "missing_required_parameter",
+        id="C12",
+    ),
     pytest.param({"messages": [{"role": "robot", "content": "x"}]}, "messages[0].role", "invalid_value", id="b11-role"),
     pytest.param({"n": 2}, "n", "unsupported_value", id="C26"),
     pytest.param({"logprobs": True}, "logprobs", "unsupported_parameter", id="C27-logprobs"),
@@ -467,29 +684,62 @@ REFUSED = [
     pytest.param({"stop": "\n"}, "stop", "unsupported_value", id="C31"),
     pytest.param({"max_tokens": 0}, "max_tokens", "invalid_value", id="C32-none"),
     pytest.param({"reasoning_effort": "huge"}, "reasoning_effort", "invalid_value", id="C36"),
-    pytest.param({"messages": _parts({"type": "image_url", "image_url": {"url": "data:image/svg+xml;base64,PHN2Zz4="}})},
-                 "messages[0].content[0].image_url", "invalid_value", id="C42"),
-    pytest.param({"messages": _parts({"type": "image_url", "image_url": {"url": "file:///etc/passwd"}})},
-                 "messages[0].content[0].image_url", "invalid_value", id="C42-scheme"),
-    pytest.param({"messages": _parts({"type": "file", "file": {"file_id": "file_1"}})},
-                 "messages[0].content[0].file.file_id", "unsupported_value", id="C43"),
-    pytest.param({"messages": _parts({"type": "input_audio", "input_audio": {"data": "", "format": "wav"}})},
-                 "messages[0].content[0]", "invalid_value", id="C44"),
-    pytest.param({"messages": _parts({"type": "image_url", "image_url": {"url": PNG}}, role="system")},
-                 "messages[0].content[0]", "invalid_value", id="b11-image-in-system"),
-    pytest.param({"tools": [tool("f"), {"type": "function", "function": {"name": "f"}}]}, "tools[1]", "invalid_value", id="b16-two-of-a-name"),
+    pytest.param(
+        {"messages": _parts({"type": "image_url", "image_url": {"url": "data:image/svg+xml;base64,PHN2Zz4="}})},
+        "messages[0].content[0].image_url",
+        "invalid_value",
+        id="C42",
+    ),
+    pytest.param(
+        {"messages": _parts({"type": "image_url", "image_url": {"url": "file:///etc/passwd"}})},
+        "messages[0].content[0].image_url",
+        "invalid_value",
+        id="C42-scheme",
+    ),
+    pytest.param(
+        {"messages": _parts({"type": "file", "file": {"file_id": "file_1"}})},
+        "messages[0].content[0].file.file_id",
+        "unsupported_value",
+        id="C43",
+    ),
+    pytest.param(
+        {"messages": _parts({"type": "input_audio", "input_audio": {"data": "", "format": "wav"}})},
+        "messages[0].content[0]",
+        "invalid_value",
+        id="C44",
+    ),
+    pytest.param(
+        {"messages": _parts({"type": "image_url", "image_url": {"url": PNG}}, role="system")},
+        "messages[0].content[0]",
+        "invalid_value",
+        id="b11-image-in-system",
+    ),
+    pytest.param(
+        {"tools": [tool("f"), {"type": "function", "function": {"name": "f"}}]},
+        "tools[1]",
+        "invalid_value",
+        id="b16-two-of-a-name",
+    ),
     pytest.param({"tools": [{"type": "file_search"}]}, "tools[0].type", "unsupported_value", id="b16-hosted"),
     pytest.param({"tools": [], "tool_choice": "required"}, "tool_choice", "invalid_value", id="C18-required"),
-    pytest.param({"tools": [tool("f")], "tool_choice": _forced("g")}, "tool_choice", "invalid_value", id="b16-choice-of-none"),
-    pytest.param({"stream_options": {"include_usage": True}}, "stream_options", "invalid_value", id="CS2-without-stream"),
+    pytest.param(
+        {"tools": [tool("f")], "tool_choice": _forced("g")}, "tool_choice", "invalid_value", id="b16-choice-of-none"
+    ),
+    pytest.param(
+        {"stream_options": {"include_usage": True}}, "stream_options", "invalid_value", id="CS2-without-stream"
+    ),
     pytest.param({"audio": {"voice": "x"}}, "audio", "unsupported_parameter", id="audio"),
     pytest.param({"modalities": ["text", "audio"]}, "modalities", "unsupported_parameter", id="modalities"),
     pytest.param({"moderation": {"model": "m"}}, "moderation", "unsupported_parameter", id="moderation"),
-    *(pytest.param({name: "http://127.0.0.1:1/x"}, name, "unsupported_parameter", id=f"never-obeyed-{name}")
-      for name in ("api_base", "api_key", "base_url", "extra_headers", "custom_llm_provider")),
+    *(
+        pytest.param({name: "http://127.0.0.1:1/x"}, name, "unsupported_parameter", id=f"never-obeyed-{name}")
+        for name in ("api_base", "api_key", "base_url", "extra_headers", "custom_llm_provider")
+    ),
     pytest.param({"temperature": "hot"}, "temperature", "invalid_value", id="type-of-a-field"),
-    pytest.param({"messages": [{"role": "user", "content": 3}]}, "messages[0].content", "invalid_value", id="type-of-content"),
-]  # fmt: skip
+    pytest.param(
+        {"messages": [{"role": "user", "content": 3}]}, "messages[0].content", "invalid_value", id="type-of-content"
+    ),
+]
 
 
 @pytest.mark.parametrize(("fields", "param", "why"), REFUSED)
@@ -529,7 +779,7 @@ def test_at_most_four_breakpoints() -> None:
     translated = ask(messages=[{"role": "system", "content": [part]}, {"role": "user", "content": [part] * 5}])
     body = sent(translated)
 
-    marked = ["cache_control" in block for block in body["messages"][0]["content"]]  # type: ignore[index]  # a request
+    marked = ["cache_control" in block for block in body["messages"][0]["content"]]
     assert [False, False, True, True, True] == marked
     assert EPHEMERAL == at(body, "system.0.cache_control")
     assert ["dropped:cache_control=2 of 6 breakpoints"] == warnings(translated)
@@ -552,17 +802,18 @@ def test_a_turn_more_changes_nothing_before() -> None:
     history = [{"role": "system", "content": "s"}, USER, called(call("a", "f.x")), result("a"), ASSISTANT, USER]
     bodies = [sent(ask(messages=history[:length], tools=[tool("f.x")])) for length in (2, 4, 6)]
 
-    for shorter, longer in zip(bodies, bodies[1:], strict=False):
+    for shorter, longer in itertools.pairwise(bodies):
         ours = shorter["messages"]
         assert isinstance(ours, list)
-        assert ours == longer["messages"][: len(ours)]  # type: ignore[index]  # a list as well
+        assert ours == longer["messages"][: len(ours)]
         assert shorter["system"] == longer["system"]
     assert ask(messages=history).body == ask(messages=history).body
 
 
 def test_warnings_fit_into_a_field() -> None:
     """However much is told, the field stays within 2 KiB of printable ASCII and says how much more there is."""
-    told = ask(**{f"unknown_ü_{number}": 1 for number in range(300)}).warnings
+    fields: Json = {f"unknown_ü_{number}": 1 for number in range(300)}
+    told = ask(**fields).warnings
 
     assert len(told) <= 2048
     assert told.isascii()

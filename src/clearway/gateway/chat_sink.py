@@ -64,6 +64,7 @@ class ChatSink:
         self._kept: list[bytes] | None = None
         self._size = 0
         self._last: _Body | None = None
+        self._said = b""
         self._is_over = False
 
     # What the relay asks.
@@ -128,11 +129,9 @@ class ChatSink:
             if self._size <= BODY_LIMIT:
                 self._kept.append(data)
             return
-        said = b""
         for event in self._scanner.feed(data):
-            said += self._hear(event.data)
-        if said:
-            self._say(said)
+            self._hear(event.data)
+        self._say()
 
     def finish(self, data: bytes = b"") -> None:
         """The last piece: end the client's answer too."""
@@ -154,33 +153,35 @@ class ChatSink:
     def _names(self) -> dict[str, str]:
         return {"model": self._model, "asked": self._translated.form.model}
 
-    def _hear(self, data: bytes) -> bytes:
-        """What there is to say about one event."""
+    def _hear(self, data: bytes) -> None:
+        """One event; nothing counts behind a failure."""
+        if self._is_over:
+            return
         try:
             event = read_event(data)
         except ValueError:
             log.warning("event_not_read", exchange_id=self._exchange_id)
             self._fail(Problem("api_error", "an event of the answer cannot be read"))
-            return b""
-        if event.type == "ping":
-            return KEEP_ALIVE if self._sink.started and self._chunks is not None else b""
-        return self._tell(event)
+            return
+        if event.type != "ping":
+            self._tell(event)
+        elif self._sink.started and self._chunks is not None:
+            self._said += KEEP_ALIVE
 
-    def _tell(self, event: Event) -> bytes:
-        said = b""
+    def _tell(self, event: Event) -> None:
         for piece in self._answer.feed(event):
             if isinstance(piece, Failed):
-                if said:
-                    self._say(said)
                 self._fail(piece.problem)
-                return b""
-            if self._chunks is not None:
-                said += self._chunks.write(piece)
+            elif self._chunks is not None:
+                self._said += self._chunks.write(piece)
             elif self._whole is not None:
                 self._whole.take(piece)
-        return said
 
-    def _say(self, said: bytes) -> None:
+    def _say(self) -> None:
+        """Send what there is to say."""
+        said, self._said = self._said, b""
+        if not said:
+            return
         if not self._sink.started:
             head = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
             self._sink.start(_OK, [*head, *self._told()])
@@ -189,10 +190,12 @@ class ChatSink:
     def _beat(self) -> None:
         # A client that does not stream can be told nothing before the answer.
         if self._chunks is not None:
-            self._say(KEEP_ALIVE)
+            self._said += KEEP_ALIVE
+            self._say()
 
     def _fail(self, problem: Problem) -> None:
         """The upstream broke it off: with a status where nothing was said yet."""
+        self._say()
         self._is_over = True
         status, body = errors.of_problem(problem, None, **self._names)
         if self._sink.started:
@@ -205,15 +208,12 @@ class ChatSink:
         if self._status != _OK:
             self._last = errors.upstreams(self._status, body, **self._names)
             return
-        said = b""
         try:
             for event in events_of(body):
-                said += self._tell(event)
+                self._tell(event)
         except ValueError:
             self._fail(Problem("api_error", "the answer cannot be read"))
-            return
-        if said:
-            self._say(said)
+        self._say()
 
     def _end(self, status: int, body: bytes) -> None:
         head = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *self._told()]

@@ -64,6 +64,9 @@ def was_stopped(visit: Visit) -> bool:
 
 
 def settle(exchange: Exchange | None, outcome: Outcome) -> None:
-    """Note how it ended, where it had begun."""
+    """Note how it ended, where it had begun. A client that leaves because the upstream has said that it failed
+    did not end it.
+    """
     if exchange is not None:
-        exchange.settle(outcome)
+        has_failed = exchange.attempt is not None and exchange.attempt.watch.error_type is not None
+        exchange.settle("upstream_error" if has_failed else outcome)
