@@ -248,6 +248,22 @@ def test_stream_equals_whole() -> None:
     assert message["reasoning_content"] == told["reasoning_content"]
 
 
+def test_letters() -> None:
+    """CS11: letters outside of the first plane, escaped or not, and halves of them that come apart, stay letters."""
+    halves = [rb'"a\ud83c"', rb'"\udf26b"']
+    pieces = [
+        b'{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":%b}}' % half for half in halves
+    ]
+    stream = start() + event("content_block_start", index=0, content_block={"type": "text", "text": ""})
+    stream += b"".join(b"event: content_block_delta\ndata: %b\n\n" % piece for piece in pieces)
+    stream += b"event: x\ndata: {}\n\n" + text(1, "\U0001f326\ufe0f\u20ac") + end()
+
+    expected = "a\U0001f326b\U0001f326\ufe0f\u20ac"
+    assert expected == _message(stream)["content"]
+    told = "".join(delta.get("content", "") for delta in deltas_of(chunks_of(as_stream(stream))))
+    assert expected == told.encode("utf-16", "surrogatepass").decode("utf-16")
+
+
 def test_whole_message_as_stream() -> None:
     """An upstream that does not stream though it was asked to is told all the same."""
     body = {

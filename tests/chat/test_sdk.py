@@ -427,6 +427,31 @@ def test_budget(bench: Bench) -> None:
     assert "false" == raised.value.response.headers["x-should-retry"]
 
 
+def test_rate_limit(bench: Bench) -> None:
+    """E11: a key's own limit is told in OpenAI's fields, and reached as a 429 that says when to come back."""
+    bench.script = _says(start(), text(0, "Hi"), end())
+    key = bench.gateway.new_key("hasty", "--rpm", "1")
+    with connected(bench.gateway.url, key) as client:
+        first = client.chat.completions.with_raw_response.create(model=MODEL, messages=HI)
+        with pytest.raises(openai.RateLimitError) as raised:
+            client.chat.completions.create(model=MODEL, messages=HI)
+
+    assert ("1", "0") == tuple(first.headers[f"x-ratelimit-{name}-requests"] for name in ("limit", "remaining"))
+    assert first.headers["x-ratelimit-reset-requests"].endswith("s")
+    assert "rate_limit_exceeded" == raised.value.code
+    assert 0 < int(raised.value.response.headers["retry-after"]) <= 60
+    assert "0" == raised.value.response.headers["x-ratelimit-remaining-requests"]
+
+
+def test_strict_key(bench: Bench) -> None:
+    """G11: a strict key refuses what others ignore."""
+    key = bench.gateway.new_key("strict", "--strict")
+    with connected(bench.gateway.url, key) as client, pytest.raises(openai.BadRequestError) as raised:
+        client.chat.completions.create(model=MODEL, messages=HI, seed=1)
+
+    assert ("seed", "unsupported_parameter") == (raised.value.param, raised.value.code)
+
+
 def test_passthrough(tmp_path_factory: pytest.TempPathFactory, bench: Bench) -> None:
     """A client's own API key goes along; a subscription's login does not, and it is said why."""
     bench.script = _says(start(), text(0, "Hi"), end())

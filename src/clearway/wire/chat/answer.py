@@ -14,7 +14,7 @@ from typing import Literal
 import msgspec
 
 from clearway.core.usage import Usage
-from clearway.wire.hub.events import NOTHING, Block, Delta, Event, Problem, StopDetails, has_text
+from clearway.wire.hub.events import NOTHING, Block, Delta, Event, Halves, Problem, StopDetails, has_text
 from clearway.wire.hub.plan import JSON_TOOL, NO_PLAN, Plan, Wrap
 from clearway.wire.messages.usage import merge, read_usage
 
@@ -140,6 +140,7 @@ class Answer:
         self._length = 0
         self._begins: dict[int, int] = {}
         self._cited: list[dict[str, object]] = []
+        self._halves = Halves()
         self.is_over = False
         """It has ended or failed: nothing more counts."""
 
@@ -206,15 +207,14 @@ class Answer:
 
     def _delta(self, event: Event) -> list[Piece]:
         index, delta = event.index, event.delta or Delta()
+        if delta.is_halved:
+            self._halves.mend(index, delta)
         pieces: list[Piece] = []
         match delta.type:
             case "text_delta" if has_text(delta.text):
                 pieces = self._text(delta.text)
             case "input_json_delta" if has_text(delta.partial_json):
-                if index == self._json_block:
-                    pieces = self._text(delta.partial_json)
-                elif (call := self._open_calls.get(index)) is not None:
-                    pieces = self._arguments(call, delta.partial_json)
+                pieces = self._input(index, delta.partial_json)
             case "thinking_delta" if has_text(delta.thinking) and index in self._open_thoughts:
                 pieces = [Thought(self._open_thoughts[index], delta.thinking)]
             case "signature_delta" if has_text(delta.signature) and index in self._open_thoughts:
@@ -224,6 +224,12 @@ class Answer:
             case _:
                 pass
         return pieces
+
+    def _input(self, index: int, text: msgspec.Raw) -> list[Piece]:
+        if index == self._json_block:
+            return self._text(text)
+        call = self._open_calls.get(index)
+        return [] if call is None else self._arguments(call, text)
 
     def _text(self, text: msgspec.Raw) -> list[Piece]:
         if self._plan.cites:

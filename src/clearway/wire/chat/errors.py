@@ -6,6 +6,7 @@ told as 503. Used by gateway/errors and gateway/chat.
 """
 
 import re
+from datetime import datetime
 
 import msgspec
 
@@ -113,6 +114,8 @@ def render(error: GatewayError, request_id: str) -> tuple[int, list[tuple[bytes,
         headers.append((b"retry-after", b"%d" % error.retry_after_s))
     if is_final(error):
         headers.append((b"x-should-retry", b"false"))
+    if isinstance(error, LimitExceeded):
+        headers += limits(error.fields, None)
     return status, headers, body
 
 
@@ -187,12 +190,12 @@ def of_problem(problem: Problem, status: int | None, *, model: str, asked: str) 
     return told_status, error_body(message, told_kind, code)
 
 
-def limits(headers: Headers, now_s: int) -> list[tuple[bytes, bytes]]:
+def limits(headers: Headers, now_s: int | None) -> list[tuple[bytes, bytes]]:
     """What an answer's head tells of limits, in OpenAI's fields.
 
     Args:
         headers: Those of Messages, `anthropic-ratelimit-…` among them.
-        now_s: Seconds since 1970.
+        now_s: Seconds since 1970; None: it is not told when all is there again.
     """
     told: list[tuple[bytes, bytes]] = []
     for name, value in headers:
@@ -209,10 +212,10 @@ def limits(headers: Headers, now_s: int) -> list[tuple[bytes, bytes]]:
 _LIMIT = re.compile(rb"anthropic-ratelimit-(requests|input-tokens)-(limit|remaining|reset)")
 
 
-def _in(moment: bytes, now_s: int) -> bytes:
+def _in(moment: bytes, now_s: int | None) -> bytes:
     """How long until then, as `6m0s`; empty where it is no moment."""
-    from datetime import datetime  # noqa: PLC0415  # for few answers
-
+    if now_s is None:
+        return b""
     try:
         left = max(0, int(datetime.fromisoformat(moment.decode("latin-1")).timestamp()) - now_s)
     except ValueError:

@@ -6,6 +6,7 @@ Source: the event types of the `anthropic` SDK 2.x (read 2026-11-21).
 Used by wire/chat.
 """
 
+import json
 from collections.abc import Iterator
 
 import msgspec
@@ -63,6 +64,8 @@ class Delta(msgspec.Struct):
     citation: dict[str, object] | None = None
     stop_reason: str | None = None
     stop_details: StopDetails | None = None
+    is_halved: bool = False
+    """A letter of two halves was cut apart: its text is none by itself (see `Halves`)."""
 
 
 class Event(msgspec.Struct):
@@ -101,7 +104,49 @@ def read_event(data: bytes) -> Event:
     try:
         return _event.decode(data)
     except _BROKEN as error:
-        raise ValueError("an event of the answer cannot be read") from error
+        halved = _halved(data)
+        if halved is None:
+            raise ValueError("an event of the answer cannot be read") from error
+        return halved
+
+
+def _halved(data: bytes) -> Event | None:
+    """A delta whose text begins or ends within a letter that is written as two escapes."""
+    try:
+        seen = json.loads(data)
+        given = seen["delta"]
+        delta = Delta(given["type"], is_halved=True)
+        for name in HALVED:
+            if isinstance(text := given.get(name), str):
+                setattr(delta, name, msgspec.Raw(json.dumps(text).encode()))
+        return Event(seen["type"], seen["index"], delta=delta)
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return None
+
+
+HALVED = ("text", "partial_json", "thinking")
+"""Members of a delta in which letters may be cut apart."""
+
+
+class Halves:
+    """Puts letters together that were cut apart between two deltas of a block."""
+
+    def __init__(self) -> None:
+        self._held: dict[int, str] = {}
+
+    def mend(self, index: int, delta: Delta) -> None:
+        """Put the texts of a delta that `is_halved` right; a half at an end is kept for the next one."""
+        for name in HALVED:
+            if raw := getattr(delta, name):
+                setattr(delta, name, self._mended(index, raw))
+
+    def _mended(self, index: int, raw: msgspec.Raw) -> msgspec.Raw:
+        text = self._held.pop(index, "") + str(json.loads(bytes(raw)))
+        if "\ud800" <= text[-1:] <= "\udbff":
+            self._held[index] = text[-1]
+            text = text[:-1]
+        whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        return msgspec.Raw(msgspec.json.encode(whole))
 
 
 def events_of(body: bytes) -> Iterator[Event]:
