@@ -15,7 +15,7 @@ from clearway.wire.chat.form import Form
 from clearway.wire.chat.whole import Whole
 from clearway.wire.hub.events import read_event
 from clearway.wire.hub.plan import NO_PLAN, Plan
-from clearway.wire.sse import Scanner
+from clearway.wire.sse import DataScanner
 
 FORM = Form(model="gpt-4o", created=1_795_800_000)
 USAGE = {"input_tokens": 10, "cache_read_input_tokens": 700, "cache_creation_input_tokens": 200, "output_tokens": 1}
@@ -82,10 +82,10 @@ def as_whole(stream: bytes, *cuts: int, plan: Plan = NO_PLAN, form: Form = FORM)
 
 
 def _events(stream: bytes, cuts: Iterable[int]) -> Iterable[bytes]:
-    scanner = Scanner((b"data",))
+    scanner = DataScanner()
     places = sorted({0, *cuts, len(stream)})
     for first, last in itertools.pairwise(places):
-        yield from (found.data for found in scanner.feed(stream[first:last]))
+        yield from scanner.feed_all(stream[first:last])
 
 
 def chunks_of(said: bytes) -> list[Chunk]:

@@ -26,12 +26,11 @@ from clearway.wire.chat.whole import Whole
 from clearway.wire.encoding import Inflater
 from clearway.wire.hub.events import Event, Problem, events_of, read_event
 from clearway.wire.messages.watch import BODY_LIMIT, PING
-from clearway.wire.sse import Scanner
+from clearway.wire.sse import DataScanner
 
 log = structlog.get_logger()
 
 _OK = 200
-_EVERYTHING = (b"data",)
 _KEPT = (b"retry-after", b"retry-after-ms", b"x-should-retry")
 _Body = tuple[int, bytes]
 
@@ -57,7 +56,7 @@ class ChatSink:
         self._answer = Answer(translated.plan)
         self._chunks = Chunks(translated.form) if translated.is_stream else None
         self._whole = None if translated.is_stream else Whole(translated.form)
-        self._scanner = Scanner(_EVERYTHING)
+        self._scanner = DataScanner()
         self._inflater: Inflater | None = None
         self._status = _OK
         self._fields: Headers = ()
@@ -129,8 +128,8 @@ class ChatSink:
             if self._size <= BODY_LIMIT:
                 self._kept.append(data)
             return
-        for event in self._scanner.feed(data):
-            self._hear(event.data)
+        for event in self._scanner.feed_all(data):
+            self._hear(event)
         self._say()
 
     def finish(self, data: bytes = b"") -> None:
