@@ -341,13 +341,13 @@ def checks_page() -> str:
     return _text([*lines, *details])
 
 
-_ROW_ID = re.compile(r"[A-Z]{1,2}\d+")
+_ROW_ID = re.compile(r"[A-Z]{1,2}\d+|b\d+")
 
 
 def chat_checks_page() -> str:
     """Every promise of `tests/chat/acceptance.py`, and which module's tests bear its id."""
     said = runpy.run_path(str(CHAT / "acceptance.py"))
-    acceptance: dict[str, str] = said["ACCEPTANCE"]
+    acceptance: dict[str, str] = said["ACCEPTANCE"] | said["CHECKS"]
     in_part: dict[str, str] = said["OPEN"]
     borne: dict[str, set[str]] = {}
     for path in (*sorted(CHAT.glob("test_*.py")), ROOT / "tests" / "gateway" / "test_chat_sink.py"):
@@ -366,6 +366,7 @@ def chat_checks_page() -> str:
         "# Checks of Chat Completions",
         "",
         "What [Chat Completions](chat-completions.md) through Clearway must do, and which tests show it.",
+        "The last ones, with a small b, are what goes wrong most often in programs of this kind ([checks](checks.md)).",
         "",
         "| id | promise | state | tests |",
         "|---|---|---|---|",

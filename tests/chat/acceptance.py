@@ -105,6 +105,29 @@ ACCEPTANCE: dict[str, str] = {
     "E11": "a key's own rate limit is a 429 with `retry-after` and `x-ratelimit-…`",
 }
 
+CHECKS: dict[str, str] = {
+    "b1": "usage of a stream is the last word of each count, told once",
+    "b2": "cached tokens are part of the prompt, and of nothing else",
+    "b3": "calls whose pieces come mixed are whole, each by its index",
+    "b4": "results stand directly behind their calls, in one turn, before any text",
+    "b5": "thoughts and their signatures survive the round trip; where a client drops them the turn works all the same",
+    "b6": "thoughts without text, and hidden ones, are kept",
+    "b7": "an error in the stream is told, and nothing is made up behind it",
+    "b8": "however a stream is cut, the chunks are the same",
+    "b9": "errors have the status, type and code of this format",
+    "b11": "every role is read, and none holds what it cannot",
+    "b13": "cache breakpoints stay where they were put",
+    "b15": "images and documents are kept, in results too",
+    "b16": "schemas, names and choices that Claude refuses are made into ones that it takes",
+    "b17": "what was cut off is never told as complete",
+    "b18": "bounds, budgets and sampling fit together, and every change is told",
+    "b19": "a structured answer is held to its schema by the means that the model has",
+    "b20": "the upstream's own tools are no calls of the client's; what they cite is told",
+    "b21": "a client that leaves ends its request upstream, and is charged for what was used",
+    "b23": "a compressed request is read like any other",
+}
+"""The checks of this kind of program, for this format."""
+
 OPEN: dict[str, str] = {
     "CR4": "an answer that pauses is told as `length`; it is not continued yet",
     "E1": "`param` does not point into the client's own messages yet",

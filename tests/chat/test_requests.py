@@ -292,7 +292,7 @@ ROWS = [
         "claude-haiku-4-5",
         {"reasoning_effort": "high", "max_tokens": 900},
         {"thinking": MISSING, "max_tokens": 900},
-        id="C37",
+        id="b18-no-room-to-think",
     ),
     pytest.param("claude-opus-4-8", {}, {"thinking": MISSING, "output_config": MISSING}, id="C33-nothing-asked"),
     pytest.param(
@@ -774,7 +774,7 @@ def test_names_go_and_come_back() -> None:
 
 
 def test_at_most_four_breakpoints() -> None:
-    """C46: of six breakpoints the first of the system prompt and the last three stay, and it is told."""
+    """C46, b13: of six breakpoints the first of the system prompt and the last three stay, and it is told."""
     part = {"type": "text", "text": "x", "cache_control": EPHEMERAL}
     translated = ask(messages=[{"role": "system", "content": [part]}, {"role": "user", "content": [part] * 5}])
     body = sent(translated)
