@@ -23,12 +23,14 @@ STREAM = (
 ARGUMENTS = st.dictionaries(st.text(max_size=5), st.one_of(st.text(max_size=9), st.integers(), st.none()), max_size=3)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, len(STREAM)), max_size=6))
 def test_any_cut(cuts: list[int]) -> None:
     """b8: however a stream is cut, the chunks are the same."""
     assert as_stream(STREAM) == as_stream(STREAM, *cuts)
 
 
+@settings(deadline=None)
 @given(st.data(), st.lists(ARGUMENTS, min_size=1, max_size=4))
 def test_any_interleaving(data: st.DataObject, arguments: list[dict[str, object]]) -> None:
     """b3: fragments of several calls in any order make each call whole, counted from 0 as they began."""

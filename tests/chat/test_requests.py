@@ -7,6 +7,7 @@ by the types of the `anthropic` SDK.
 import base64
 import itertools
 import json
+import time
 
 import pytest
 
@@ -554,6 +555,32 @@ def test_what_is_sent(model: str, fields: Json, expected: Expected) -> None:
     body = sent(ask(model, **fields))
 
     assert expected == {path: at(body, path) for path in expected}
+
+
+TOOLS_IN_THE_HISTORY = [USER, called(call("a", "f")), result("a"), USER]
+
+
+def test_tools_of_the_history() -> None:
+    """b16: calls in the history are named as tools, though none may be called any more."""
+    body = sent(ask(messages=TOOLS_IN_THE_HISTORY))
+    forced = sent(ask("claude-opus-5-5", messages=TOOLS_IN_THE_HISTORY, tools=[tool("f")], tool_choice=_forced()))
+
+    assert [{"name": "f", "input_schema": {"type": "object"}}] == body["tools"]
+    assert {"type": "none"} == body["tool_choice"] == forced["tool_choice"]
+    assert "f" == at(forced, "tools.0.name")
+    assert at(forced, "output_config.format") is not MISSING
+
+
+def test_much_of_the_same_is_no_burden() -> None:
+    """Many calls of one id, many turns of one role, many names that become one: work grows with the size alone."""
+    many = 20_000
+    same = [USER, *([called(call("a", "f")), result("a")] * many), *([ASSISTANT] * many)]
+    tools = [{"type": "function", "function": {"name": "." * 200 + chr(0x4E00 + number)}} for number in range(many)]
+    began = time.process_time()
+    translated = ask(messages=same, tools=tools)
+
+    assert time.process_time() - began < 5
+    assert many == len(translated.plan.names)
 
 
 TOLD = [

@@ -122,6 +122,7 @@ def test_heartbeats() -> None:
         pytest.param(b"event: message_start\ndata: {\n\n", id="no-json"),
         pytest.param(b'data: {"type": 1}\n\n', id="no-event"),
         pytest.param(b"", id="nothing"),
+        pytest.param(start(), id="no-end"),
     ],
 )
 def test_what_cannot_be_read(said: bytes) -> None:
@@ -133,8 +134,20 @@ def test_what_cannot_be_read(said: bytes) -> None:
     sink.finish()
 
     assert client.head is not None
-    assert 500 == client.head[0]
-    assert "server_error" == json.loads(client.said)["error"]["code"]
+    assert (200 if said == start() else 500) == client.head[0]
+    last = client.said.strip().split(b"\n")[-1].removeprefix(b"data: ")
+    assert "server_error" == json.loads(last)["error"]["code"]
+
+
+def test_names_end_no_field() -> None:
+    """A model's name with the end of a line in it begins no field of the answer."""
+    client = Client()
+    sink = ChatSink(client, "0190", ask(), "a\r\nset-cookie: x", SystemClock())
+    sink.start(404, STREAM)
+    sink.finish(b"{}")
+
+    assert client.head is not None
+    assert b"a??set-cookie: x" == client.head[1][b"x-clearway-model"]
 
 
 def test_coded_answer() -> None:

@@ -25,12 +25,14 @@ from clearway.wire.chat.request import Translated
 from clearway.wire.chat.whole import Whole
 from clearway.wire.encoding import Inflater
 from clearway.wire.hub.events import Event, Problem, events_of, read_event
+from clearway.wire.hub.notes import printable
 from clearway.wire.messages.watch import BODY_LIMIT, PING
 from clearway.wire.sse import DataScanner
 
 log = structlog.get_logger()
 
 _OK = 200
+_LONGEST_NAME = 200
 _KEPT = (b"retry-after", b"retry-after-ms", b"x-should-retry")
 _Body = tuple[int, bytes]
 
@@ -137,14 +139,15 @@ class ChatSink:
         self.write(data)
         if self._kept is not None and not self._is_over:
             self._finish_kept(b"".join(self._kept))
+        if not self._is_over and not self._answer.is_over and self._last is None:
+            # The relay tells of an end too early, but not where an event was too long for its watch.
+            self._fail(Problem("api_error", "the answer ended before its end"))
         if self._last is not None:
             self._end(*self._last)
-        elif self._whole is not None and self._answer.is_over:
+        elif self._whole is not None:
             self._end(_OK, self._whole.body())
-        elif self._sink.started:
-            self._sink.finish()
         else:
-            self._end(*errors.of_problem(Problem("api_error", "the answer was empty"), None, **self._names))
+            self._sink.finish()
 
     # Within.
 
@@ -153,8 +156,8 @@ class ChatSink:
         return {"model": self._model, "asked": self._translated.form.model}
 
     def _hear(self, data: bytes) -> None:
-        """One event; nothing counts behind a failure."""
-        if self._is_over:
+        """One event; nothing counts behind a failure or an end."""
+        if self._is_over or self._answer.is_over:
             return
         try:
             event = read_event(data)
@@ -230,7 +233,7 @@ class ChatSink:
             (EXCHANGE_HEADER, exchange_id),
             (b"openai-processing-ms", b"%d" % took_ms),
             (b"openai-version", b"2020-10-01"),
-            (b"x-clearway-model", self._model.encode("ascii", "replace")),
+            (b"x-clearway-model", printable(self._model[:_LONGEST_NAME])),
         ]
         if self._translated.warnings:
             told.append((b"x-clearway-warnings", self._translated.warnings))

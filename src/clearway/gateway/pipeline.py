@@ -185,7 +185,7 @@ class Gateway:
             return
         targets: Sequence[Target]
         if walk.call.wire == "chat" and walk.call.endpoint == "messages":
-            walk, targets = self._chat.translated(walk, upstreams)
+            walk, targets = await self._chat.translated(walk, upstreams)
         else:
             targets = self._router.candidates(walk.caller, upstreams, walk.asked.peek.model)
         # Only where the gateway pays, and keys have files, can a body name what is somebody else's.

@@ -38,13 +38,13 @@ class Visit:
 def refuse(visit: Visit, error: GatewayError) -> None:
     """End it by an error of ours, told in the client's format."""
     exchange, sink, exchange_id = visit.exchange, visit.sink, visit.exchange_id
+    wire = visit.call.wire
+    status, headers, body = render(error, exchange_id, wire)
     if exchange is not None:
-        exchange.settle(outcome_of(error), error, status=None if sink.started else error.status)
+        exchange.settle(outcome_of(error), error, status=None if sink.started else status)
     if isinstance(error, NotAuthenticated):
         log.info("not_authenticated", reason=error.code, exchange_id=exchange_id)
-    wire = visit.call.wire
     if not sink.started:
-        status, headers, body = render(error, exchange_id, wire)
         sink.start(status, [*headers, (EXCHANGE_HEADER, exchange_id.encode())])
         sink.finish(body)
     elif (last := last_event(error, exchange_id, wire)) is not None:
@@ -64,9 +64,10 @@ def was_stopped(visit: Visit) -> bool:
 
 
 def settle(exchange: Exchange | None, outcome: Outcome) -> None:
-    """Note how it ended, where it had begun. A client that leaves because the upstream has said that it failed
-    did not end it.
+    """Note how it ended, where it had begun. A client that leaves because the upstream has said within
+    its answer that it failed did not end it.
     """
     if exchange is not None:
-        has_failed = exchange.attempt is not None and exchange.attempt.watch.error_type is not None
+        attempt = exchange.attempt
+        has_failed = attempt is not None and not attempt.ended and attempt.watch.error_type is not None
         exchange.settle("upstream_error" if has_failed else outcome)

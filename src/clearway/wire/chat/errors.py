@@ -181,7 +181,7 @@ def of_problem(problem: Problem, status: int | None, *, model: str, asked: str) 
     told_status, told_kind, code = _THEIRS[kind or "api_error"]
     if status is not None and told_status != status and problem.type not in _THEIRS and status not in _BY_STATUS:
         told_status = status
-    message = _SECRET.sub("***", (problem.message or "the upstream failed without a reason"))[:_LONGEST]
+    message = _SECRET.sub("***", (problem.message or "the upstream failed without a reason")[:_LONGEST])
     if kind == "invalid_request_error" and _TOO_LONG.search(message):
         code = "context_length_exceeded"
     if kind == "not_found_error":

@@ -22,7 +22,7 @@ from clearway.wire.hub.models import Abilities
 from clearway.wire.hub.notes import Notes, Refusal
 from clearway.wire.hub.plan import Plan
 from clearway.wire.hub.thinking import Thought, think
-from clearway.wire.hub.tools import Names, choice, definitions
+from clearway.wire.hub.tools import Names, Wanted, choice, definitions
 from clearway.wire.hub.turns import Block, Turn, arrange
 
 _CONTEXT_BETA = "context-management-2025-06-27"
@@ -160,17 +160,14 @@ class _Translation:
         may_prefill = not (structure.thought.is_on or structure.format or structure.json_tool)
         turns = arrange(conversation.items, self._abilities, notes, may_prefill=may_prefill)
         system = [*conversation.system, *structure.instructions]
-        if structure.emulated is not None:
-            tools = []
-        elif structure.json_tool is not None:
-            tools = [structure.json_tool]
+        wanted, tools = self._offered(structure, tools, turns)
         body: Json = {"model": self._asking.model, "max_tokens": structure.thought.max_tokens, "stream": True}
         top = self._mark(tools, conversation.system, turns)
         if system:
             body["system"] = system
         if tools:
             body["tools"] = tools
-            body |= _named("tool_choice", choice(structure.wanted, names))
+            body |= _named("tool_choice", choice(wanted, names))
         body["messages"] = turns
         body |= _named("thinking", structure.thought.thinking)
         body |= _named("output_config", _output(structure))
@@ -181,6 +178,18 @@ class _Translation:
         body |= _named("service_tier", tier(given, notes))
         body |= _named("context_management", given.context_management)
         return body | _named("cache_control", top)
+
+    @staticmethod
+    def _offered(structure: Structure, tools: list[Block], turns: list[Turn]) -> tuple[Wanted, list[Block]]:
+        """What is offered of tools. Calls in the history want tools to be there, if only to be named."""
+        called = _called(turns)
+        if structure.json_tool is not None:
+            return structure.wanted, [structure.json_tool]
+        if structure.emulated is None and (tools or not called):
+            return structure.wanted, tools
+        if not tools:
+            tools = [{"name": name, "input_schema": {"type": "object"}} for name in called]
+        return Wanted(how="none"), tools if called else []
 
     def _mark(self, tools: list[Block], system: list[Block], turns: list[Turn]) -> Block | None:
         """Set the cache breakpoints; return the one at the top level."""
@@ -203,6 +212,17 @@ class _Translation:
                 blocks[-1]["cache_control"] = control
                 break
         return control
+
+
+def _called(turns: list[Turn]) -> list[str]:
+    """The tools that were called in a conversation, each once."""
+    names: dict[str, None] = {}
+    for turn in turns:
+        content = turn["content"]
+        for block in content if isinstance(content, list) else ():
+            if block.get("type") == "tool_use":
+                names[str(block["name"])] = None
+    return list(names)
 
 
 def _output(structure: Structure) -> Block | None:

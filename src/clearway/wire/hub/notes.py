@@ -83,9 +83,9 @@ class Notes:
                 break
             told.append(note)
         more = _MORE % (len(self._noted) - len(told)) if len(told) < len(self._noted) else ""
-        return _plain("; ".join(told) + more)
+        return printable("; ".join(told) + more)
 
 
-def _plain(text: str) -> bytes:
-    """Printable ASCII: it goes into a header field, and parts of it are the client's."""
+def printable(text: str) -> bytes:
+    """Printable ASCII, for a header field: what the client wrote could hold the end of one."""
     return bytes(byte if 0x20 <= byte < 0x7F else 0x3F for byte in text.encode("ascii", "replace"))  # noqa: PLR2004  # printable

@@ -37,9 +37,10 @@ class Names:
         names = list(dict.fromkeys(given))
         self._sent = {name: name for name in names if _GOOD.fullmatch(name)}
         taken = set(self._sent)
+        times: dict[str, int] = {}
         for name in names:
             if name not in self._sent:
-                self._sent[name] = _free(_BAD.sub("_", name)[:_LONGEST_NAME] or "_", taken)
+                self._sent[name] = _free(_BAD.sub("_", name)[:_LONGEST_NAME] or "_", taken, times)
                 taken.add(self._sent[name])
 
     def sent(self, name: str) -> str:
@@ -51,11 +52,11 @@ class Names:
         return {sent: name for name, sent in self._sent.items() if sent != name}
 
 
-def _free(name: str, taken: set[str]) -> str:
-    number, free = 1, name
+def _free(name: str, taken: set[str], times: dict[str, int]) -> str:
+    free = name
     while free in taken:
-        number += 1
-        end = f"_{number}"
+        times[name] = times.get(name, 1) + 1
+        end = f"_{times[name]}"
         free = name[: _LONGEST_NAME - len(end)] + end
     return free
 

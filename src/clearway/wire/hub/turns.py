@@ -76,13 +76,14 @@ def _pair(items: list[Item], notes: Notes) -> dict[str, _Call]:
     """Take the results out of the messages and hang them on their calls."""
     calls: dict[str, _Call] = {}
     latest: dict[str, _Call] = {}
+    times: dict[str, int] = {}
     for item in items:
         kept: list[Block] = []
         for block in item.blocks:
             kind = block.get("type")
             if kind == "tool_use" and item.role == "assistant":
                 given = str(block["id"])
-                call = _Call(_unused(given, calls))
+                call = _Call(_unused(given, calls, times))
                 calls[call.id] = latest[given] = call
                 kept.append(block if call.id == given else {**block, "id": call.id})
             elif kind == "tool_result" and item.role == "user":
@@ -94,12 +95,12 @@ def _pair(items: list[Item], notes: Notes) -> dict[str, _Call]:
     return calls
 
 
-def _unused(given: str, calls: dict[str, _Call]) -> str:
+def _unused(given: str, calls: dict[str, _Call], times: dict[str, int]) -> str:
     """The id, or one that is like it: a client may count anew in each turn."""
-    number, call_id = 1, given
+    call_id = given
     while call_id in calls:
-        number += 1
-        call_id = f"{given}_{number}"
+        times[given] = times.get(given, 1) + 1
+        call_id = f"{given}_{times[given]}"
     return call_id
 
 
@@ -130,6 +131,7 @@ class _Builder:
         self._calls = calls
         self._turns: list[Turn] = []
         self._assistant: list[Block] | None = None
+        self._has_calls = False
         self._where = ""
         self._user: list[Block] = []
         self._system: list[Block] = []
@@ -152,25 +154,25 @@ class _Builder:
                 pass
 
     def _say(self, item: Item) -> None:
-        if self._assistant is not None and not self._is_over(self._assistant):
-            self._assistant = _in_order([*self._assistant, *item.blocks])
-            self._turns[-1]["content"] = self._assistant
+        has_calls = any(block.get("type") == "tool_use" for block in item.blocks)
+        if self._assistant is not None and not self._is_over():
+            self._assistant += item.blocks
+            self._has_calls = self._has_calls or has_calls
             self._is_answered = False
             return
         self._close()
-        self._assistant = _in_order(item.blocks)
+        self._assistant, self._has_calls = list(item.blocks), has_calls
         self._where = item.where
         self._turns.append({"role": "assistant", "content": self._assistant})
 
-    def _is_over(self, assistant: list[Block]) -> bool:
+    def _is_over(self) -> bool:
         """A turn of the user stands behind the assistant's: with words of its own, or with results."""
-        if self._user:
-            return True
-        has_calls = any(block.get("type") == "tool_use" for block in assistant)
-        return has_calls and (self._is_answered or bool(self._system))
+        return bool(self._user) or (self._has_calls and (self._is_answered or bool(self._system)))
 
     def _close(self) -> None:
         """End the turn of the user that stands before the next of the assistant."""
+        if self._assistant is not None and self._has_calls:
+            self._assistant = self._turns[-1]["content"] = _in_order(self._assistant)
         content = [*self._results(), *self._user]
         self._user, self._is_answered = [], False
         if content:
