@@ -53,6 +53,7 @@ def streams(
     connections: int,
     per_second: float = 100_000,
     while_open: Callable[[], None] | None = None,
+    path: str = "/v1/messages",
 ) -> Streams:
     """One stream on each of so many connections, to the last one's end.
 
@@ -62,8 +63,9 @@ def streams(
         connections: How many.
         per_second: How many of them are opened in a second.
         while_open: Called when all have their first event.
+        path: Where they go.
     """
-    (whole := place.home / "request").write_bytes(request(place.port, place.key, sent))
+    (whole := place.home / "request").write_bytes(request(place.port, place.key, sent, path=path))
     command = [*_on_load_core(), str(place.programs / "streams"), str(place.port), str(connections), "0"]
     with subprocess.Popen([*command, str(per_second), str(whole)], stdout=subprocess.PIPE, text=True) as asking:
         said = _lines(asking, while_open)

@@ -60,8 +60,22 @@ def fields(key: str, *, bare: bool = False) -> list[str]:
     return [*(f"{name}: {value}" for name, value in chosen.items()), f"x-api-key: {key}"]
 
 
-def request(port: int, key: str, sent: bytes, *, length: int | None = None) -> bytes:
+def chat(size: int, *, wanted: str) -> bytes:
+    """The same conversation as a request of Chat Completions for a stream.
+
+    Args:
+        size: In bytes.
+        wanted: How the bench's upstream is to answer; it stands in the first message, as names are hidden.
+    """
+    asked = msgspec.json.decode(body(size), type=dict[str, object])
+    messages = asked["messages"]
+    assert isinstance(messages, list)  # noqa: S101  # made above
+    messages[0]["content"] = f"{wanted}-"
+    return msgspec.json.encode({"model": asked["model"], "stream": True, "max_tokens": 1024, "messages": messages})
+
+
+def request(port: int, key: str, sent: bytes, *, length: int | None = None, path: str = "/v1/messages") -> bytes:
     """A whole request; `length` promises another length than the body has."""
-    lines = ["POST /v1/messages HTTP/1.1", f"host: 127.0.0.1:{port}", *fields(key)]
+    lines = [f"POST {path} HTTP/1.1", f"host: 127.0.0.1:{port}", *fields(key)]
     lines.append(f"content-length: {len(sent) if length is None else length}")
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + sent

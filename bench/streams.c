@@ -26,7 +26,8 @@ typedef struct stream {
   char kept[KEPT]; /* the last bytes of what was read, where a mark may be cut in two */
 } stream;
 
-static const char MARK[] = "\"text\":\"T", END[] = "\r\n0\r\n\r\n";
+/* As a text begins in either format. */
+static const char MARK[] = "\":\"T", END[] = "\r\n0\r\n\r\n";
 static int loop_fd, port, running, begun, all;
 static char *request;
 static size_t request_length;

@@ -10,6 +10,7 @@ import ast
 import difflib
 import inspect
 import re
+import runpy
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,6 +34,7 @@ from clearway.server.admin.routes import ROUTES, Route
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 CHECKS = ROOT / "tests" / "checks"
+CHAT = ROOT / "tests" / "chat"
 MADE = "<!-- Made from the code by `make docs`: change it there. -->"
 _RECORDS: tuple[tuple[type[msgspec.Struct], str], ...] = (
     (ExchangeRow, "`clearway log --json` prints one per line; `clearway show --json` has it under `exchange`."),
@@ -339,6 +341,56 @@ def checks_page() -> str:
     return _text([*lines, *details])
 
 
+_ROW_ID = re.compile(r"[A-Z]{1,2}\d+|b\d+")
+
+
+def chat_checks_page() -> str:
+    """Every promise of `tests/chat/acceptance.py`, and which module's tests bear its id."""
+    said = runpy.run_path(str(CHAT / "acceptance.py"))
+    acceptance: dict[str, str] = said["ACCEPTANCE"] | said["CHECKS"]
+    in_part: dict[str, str] = said["OPEN"]
+    borne: dict[str, set[str]] = {}
+    for path in (*sorted(CHAT.glob("test_*.py")), ROOT / "tests" / "gateway" / "test_chat_sink.py"):
+        for name in _borne_by(path):
+            borne.setdefault(name, set()).add(path.relative_to(ROOT).as_posix())
+    unknown = sorted(borne.keys() - acceptance.keys())
+    if unknown:
+        raise ValueError(f"tests/chat bears ids that tests/chat/acceptance.py does not know: {unknown}")
+    rows = []
+    for name, promise in acceptance.items():
+        where = ", ".join(f"`{path}`" for path in sorted(borne.get(name, ())))
+        state = f"in part: {in_part[name]}" if name in in_part else "kept" if where else "open"
+        rows.append(f"| {name} | {_cell(promise)} | {_cell(state)} | {where} |")
+    lines = [
+        MADE,
+        "# Checks of Chat Completions",
+        "",
+        "What [Chat Completions](chat-completions.md) through Clearway must do, and which tests show it.",
+        "The last ones, with a small b, are what goes wrong most often in programs of this kind ([checks](checks.md)).",
+        "",
+        "| id | promise | state | tests |",
+        "|---|---|---|---|",
+        *rows,
+    ]
+    return _text(lines)
+
+
+def _borne_by(path: Path) -> Iterator[str]:
+    """Ids that a module's tests bear: at the beginning of a docstring, or as ids of rows."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        said = ""
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and _is_test(node):
+            head, colon, _ = (ast.get_docstring(node) or "").partition(":")
+            said = head if colon else ""
+        elif isinstance(node, ast.keyword) and node.arg == "id" and isinstance(node.value, ast.Constant):
+            said = str(node.value.value).partition("-")[0]
+        elif isinstance(node, ast.keyword) and node.arg == "ids" and isinstance(node.value, ast.List):
+            said = " ".join(
+                str(one.value).partition("-")[0] for one in node.value.elts if isinstance(one, ast.Constant)
+            )
+        yield from (word for word in re.split(r"[ ,]+", said) if _ROW_ID.fullmatch(word))
+
+
 def _is_test(node: ast.AST) -> bool:
     return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
 
@@ -368,6 +420,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/metrics.md": metrics_page,
     "reference/admin-api.md": admin_page,
     "checks.md": checks_page,
+    "chat-checks.md": chat_checks_page,
 }
 
 

@@ -7,10 +7,11 @@ from bench.case import Against, Case
 from bench.load import plain, streams
 from bench.observed import observed_us
 from bench.places import Place
-from bench.request import body
+from bench.request import body, chat
 
 _GAP_MS = 20
 _TURNS = 9
+_PAIRS = 3
 _EVENTS_MIN = 100
 """Fewer, and the request would be most of what a stream costs."""
 
@@ -39,6 +40,22 @@ def _event(count: int) -> Case:
         return (place.cpu_s() - before) / done.events * 1e6
 
     return Case(f"cpu-event-{count}", f"event, {count} streams", "CPU µs/event", Against.RATIO, 2, 1.3, measure)
+
+
+def _translated(place: Place, seconds: float) -> float:
+    """Streams of Chat Completions beside relayed ones, in turns: the request, what it is made into, and every event."""
+    events = max(_EVENTS_MIN, round(seconds * 1000 / _GAP_MS))
+    wanted = f"bench-n{events}-g{_GAP_MS}"
+    sent = {"/v1/messages": body(1_000, stream=True, wanted=wanted), "/v1/chat/completions": chat(1_000, wanted=wanted)}
+    ratios = []
+    for turn in range(_PAIRS):
+        costs = {}
+        for path in sorted(sent, reverse=turn % 2 == 0):
+            before = place.cpu_s()
+            done = streams(place, sent[path], connections=100, path=path)
+            costs[path] = (place.cpu_s() - before) / done.events
+        ratios.append(costs["/v1/chat/completions"] / costs["/v1/messages"])
+    return statistics.median(ratios)
 
 
 def _latency(place: Place, seconds: float) -> float:
@@ -79,6 +96,16 @@ CASES = [
         60,
         30,
         _limits,
+        once=True,
+    ),
+    Case(
+        "translated",
+        "event of Chat Completions beside a relayed one, 100 streams",
+        "times the CPU",
+        Against.ITSELF,
+        2,
+        1.5,
+        _translated,
         once=True,
     ),
     Case("p50", "1 KB request, 1 connection", "p50 µs", Against.ADDED, 600, 300, _latency),

@@ -6,7 +6,6 @@ from bench.cases import conversation, cpu, gone, memory, scale
 CASES: list[Case] = [*cpu.CASES, *conversation.CASES, *scale.CASES, *gone.CASES, *memory.CASES]
 
 NOT_BUILT = {
-    "translated exchange against relayed": "translation",
     "200 KB body stored and redacted, extra CPU": "stored bodies",
 }
 """Goals of parts that do not exist yet, and which parts."""

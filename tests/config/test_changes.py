@@ -91,6 +91,10 @@ def test_what_cannot_change_stays() -> None:
 
 
 IN_FORCE = {
+    "chat.names",
+    "chat.caches",
+    "chat.reasoning",
+    "models.abilities",
     "server.max_body",
     "server.max_buffered",
     "server.max_reading",

@@ -60,7 +60,7 @@ def test_both_shapes(listing: Stage) -> None:
     assert "list" == openai["object"]
     assert isinstance(openai["data"], list)
     assert IDS + aliases == [entry["id"] for entry in openai["data"]]
-    assert {"id": IDS[0], "object": "model", "created": 1_770_091_506, "owned_by": "anthropic"} == openai["data"][0]
+    assert {**ENTRIES[0], "object": "model", "created": 1_770_091_506, "owned_by": "anthropic"} == openai["data"][0]
     (received,) = listing.received
     assert CREDENTIAL == received.header("x-api-key")
     assert str(received.header("user-agent")).startswith("clearway/")

@@ -76,15 +76,18 @@ def test_aliases_are_copies_of_their_targets() -> None:
 
 
 def test_openais_shape() -> None:
-    """What the other SDK expects, from whatever an entry has."""
+    """What the other SDK expects, from whatever an entry has; all that is known of it stays beside it."""
     listed = openai_list([*ENTRIES[:1], {"id": "odd", "created_at": "yesterday"}])
 
     assert listed == {
         "object": "list",
         "data": [
-            {"id": "m0", "object": "model", "created": 1790812800, "owned_by": "anthropic"},
-            {"id": "odd", "object": "model", "created": 0, "owned_by": "anthropic"},
+            {**ENTRIES[0], "object": "model", "created": 1790812800, "owned_by": "anthropic"},
+            {"id": "odd", "created_at": "yesterday", "object": "model", "created": 0, "owned_by": "anthropic"},
         ],
+        "has_more": False,
+        "first_id": "m0",
+        "last_id": "odd",
     }
 
 

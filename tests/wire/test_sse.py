@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearway.wire.sse import Event, Scanner, decode_event
+from clearway.wire.sse import DataScanner, Event, Scanner, decode_event
 
 CASES = [
     pytest.param(b"data: xa\n\n", [Event(b"message", b"xa")], id="default-name"),
@@ -117,3 +117,13 @@ def test_an_event_without_its_blank_line_is_counted_at_the_end() -> None:
 def test_decode_takes_unknown_fields() -> None:
     """Fields that nobody knows are passed over."""
     assert decode_event(b"id: 7\nretry: 1\nevent: a\nwhat\ndata: b") == Event(b"a", b"b")
+
+
+@pytest.mark.parametrize("wire", [case.values[0] for case in CASES])
+def test_all_data_however_cut(wire: bytes) -> None:
+    """Who reads every event gets the same data, in whatever pieces it comes: the short way and the long one agree."""
+    whole = [event.data for event in Scanner((b"data",)).feed(wire)]
+    for cut in range(len(wire) + 1):
+        scanner = DataScanner()
+
+        assert whole == scanner.feed_all(wire[:cut]) + scanner.feed_all(wire[cut:])

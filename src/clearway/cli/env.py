@@ -41,6 +41,8 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     """What carries a Clearway key when that is all the client shows."""
     own: str
     """What the client's own credential is called."""
+    path: str = ""
+    """What its URL has behind the gateway's address."""
 
 
 _PYTHON = Client(
@@ -63,6 +65,14 @@ CLIENTS = {
     # Source: langchain-anthropic, `ChatAnthropic.anthropic_api_url`.
     "langchain": msgspec.structs.replace(
         _PYTHON, title="LangChain's ChatAnthropic", url_variables=("ANTHROPIC_API_URL", "ANTHROPIC_BASE_URL")
+    ),
+    # Source: README of the `openai` SDK 3.x (read 2026-11-21).
+    "openai": Client(
+        title="OpenAI's SDK",
+        url_variables=("OPENAI_BASE_URL",),
+        key_variable="OPENAI_API_KEY",
+        own="an API key of Anthropic's in OPENAI_API_KEY",
+        path="/v1",
     ),
     "curl": msgspec.structs.replace(_PYTHON, title="curl", own="an API key of its own"),
 }
@@ -122,7 +132,7 @@ def gateway_url(config: Config) -> str:
 
 def _settings(client: Client, url: str, config: Config, *, by_key: bool) -> dict[str, str]:
     """Values by name; `$CLEARWAY_KEY` stands for the variable of the shell."""
-    settings = dict.fromkeys(client.url_variables, url)
+    settings = dict.fromkeys(client.url_variables, url + client.path)
     if by_key:
         settings[client.key_variable] = f"${KEY_VARIABLE}"
     elif _needs_both(config) and client.title == "Claude Code":

@@ -19,6 +19,7 @@ from clearway.config.model import Config
 from clearway.config.problems import ConfigError, Problem
 from clearway.core.clock import Clock, SystemClock
 from clearway.core.ids import IdMaker
+from clearway.core.secret import Secret
 from clearway.gateway.objects.holds import Holds
 from clearway.gateway.pipeline import Lasting
 from clearway.gateway.running import Running as RunningExchanges
@@ -138,6 +139,7 @@ async def gateway(
             credentials=fleet.credentials,
             owners=OwnerTable(store.database),
             holds=Holds(keeper, clock, sharing.batches() if sharing is not None else None),
+            secret=kept.secret,
             counts=Counters(),
             environ=environ,
             clock=clock,
@@ -177,6 +179,8 @@ class _Kept(msgspec.Struct, frozen=True):
     keys: KeyCache
     windows: Windows
     writer: Writer
+    secret: Secret
+    """The installation's."""
 
 
 async def _kept(  # what it is made of
@@ -204,7 +208,7 @@ async def _kept(  # what it is made of
     writer = await stack.enter_async_context(Writer(store, instance, clock=clock, keys=keys, duties=duties))
     if writer.swept:
         log.warning("exchanges_swept", exchanges=writer.swept, outcome="interrupted")
-    return _Kept(keys, windows, writer)
+    return _Kept(keys, windows, writer, secret)
 
 
 def _keeper(config: Config, sharing: Sharing | None, clock: Clock, prices: PriceList, alerts: Alerts) -> Keeper:
@@ -235,7 +239,7 @@ def _loader(  # what it stands between
 
 def _models(config: Config, prices: PriceList) -> tuple[str, ...]:
     """Those that have labels of their own in what is measured."""
-    return (*config.models.aliases, *config.models.aliases.values(), *prices.names)
+    return (*config.models.aliases, *config.models.aliases.values(), *config.chat.names, *prices.names)
 
 
 async def _otel(

@@ -5,6 +5,7 @@ everything in place within one turn of the loop (decision 0017).
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -18,6 +19,7 @@ from clearway.core.exchange import Endpoint
 from clearway.core.secret import Secret
 from clearway.core.usage import Billing, Cost, Usage
 from clearway.gateway.bookkeeping import Books, Pricing
+from clearway.gateway.chat import Chat, ChatSettings
 from clearway.gateway.objects.holds import Holds
 from clearway.gateway.objects.serve import Objects
 from clearway.gateway.pipeline import Gateway, Lasting, Settings
@@ -39,6 +41,7 @@ from clearway.server.reload import Walks
 from clearway.upstreams.counts import Counters
 from clearway.upstreams.registry import Managed
 from clearway.upstreams.webhooks import webhooks
+from clearway.wire.hub.models import SHIPPED, AbilityTable
 
 
 class Making(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +62,8 @@ class Making(msgspec.Struct, frozen=True, kw_only=True):
     """What the upstreams spend, by their names."""
     owners: OwnerTable
     holds: Holds
+    secret: Secret
+    """The installation's."""
     counts: Counters
     """What each upstream has done."""
     environ: Mapping[str, str]
@@ -76,6 +81,13 @@ class Making(msgspec.Struct, frozen=True, kw_only=True):
             retries=config.retries,
         )
         limits, ceilings = limits_of(config), ceilings_of(prices)
+        chat = ChatSettings(
+            abilities=abilities_of(config),
+            secret=self.secret,
+            names=config.chat.names,
+            caches=config.chat.caches,
+            reasoning=config.chat.reasoning,
+        )
 
         def walk(upstreams: Sequence[Managed]) -> Gateway:
             self.alerts.adjust(config.usage.thresholds, receivers)
@@ -104,7 +116,14 @@ class Making(msgspec.Struct, frozen=True, kw_only=True):
                 is_direct=not settings.key_required,
                 has_files=any(upstream.files for upstream in config.upstreams),
             )
-            return Gateway(settings, self.lasting, router=router, books=books, objects=objects)
+            return Gateway(
+                settings,
+                self.lasting,
+                router=router,
+                books=books,
+                objects=objects,
+                chat=Chat(chat, router, self.clock),
+            )
 
         return walk
 
@@ -131,6 +150,17 @@ def prices_of(config: Config) -> PriceList:
         except PriceFileError as error:
             raise ConfigError(Problem(config.usage.prices, "usage.prices", str(error))) from error
     return prices
+
+
+def abilities_of(config: Config) -> AbilityTable:
+    """The shipped table of what models accept, and the owner's in front. Raises ConfigError."""
+    shipped = SHIPPED.read_bytes()
+    if not config.models.abilities:
+        return AbilityTable(shipped)
+    try:
+        return AbilityTable(Path(config.models.abilities).expanduser().read_bytes(), shipped)
+    except (OSError, ValueError) as error:
+        raise ConfigError(Problem(config.models.abilities, "models.abilities", str(error))) from error
 
 
 def limits_of(config: Config) -> LimitSettings:

@@ -9,6 +9,9 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from clearway.wire.chat.form import Reasoning
+from clearway.wire.chat.names import DEFAULTS
+
 Bytes = Annotated[int, msgspec.Meta(ge=1, extra={"unit": "bytes"})]
 Seconds = Annotated[float, msgspec.Meta(gt=0, extra={"unit": "seconds"})]
 OnlyAtStart = msgspec.Meta(extra={"restart": True})
@@ -154,6 +157,23 @@ class Models(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     aliases: dict[str, str] = {}
     """Second names; applied on the gateway's own upstreams only."""
+    abilities: str = ""
+    """A JSON file of what models accept, in the form of the shipped `wire/hub/models.json`, for what that does not
+    know or has wrong. Default none."""
+
+
+class Chat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Chat Completions, OpenAI's format, on Claude."""
+
+    names: dict[str, str] = msgspec.field(default_factory=lambda: dict(DEFAULTS))
+    """Models by the names of OpenAI's, their snapshots included; `models.aliases` win. Others are asked for as they
+    are."""
+    caches: bool = True
+    """Cache breakpoints are set for clients that set none: the system prompt, and all that there is so far.
+    Default true."""
+    reasoning: Reasoning = "default"
+    """In which members thoughts are told: `default` (`reasoning_content` and `reasoning_details`), `openrouter`,
+    `litellm`, `deepseek`, `none`. A request may say it with `x-clearway-reasoning`. Default `default`."""
 
 
 class UsageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -214,6 +234,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """None configured: `passthrough` to Anthropic, and `anthropic` too where
     `ANTHROPIC_API_KEY` is set."""
     models: Models = Models()
+    chat: Chat = Chat()
     usage: UsageSettings = UsageSettings()
     log: Log = Log()
     otel: Otel = Otel()

@@ -89,6 +89,10 @@ class NotFound(ClientError):
     code = "not_found"
 
 
+class NoSuchModel(NotFound):
+    """No such model here: told apart where a format has a word for it."""
+
+
 class TooLarge(ClientError):
     """A body over its limit."""
 

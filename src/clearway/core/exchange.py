@@ -22,8 +22,8 @@ key was known. `interrupted`: this process ended first.
 """
 
 Endpoint = Literal["messages", "count_tokens", "models", "files", "batches", "relay"]
-"""What was asked for; `relay` is any other path, passed through as it is. `files` and
-`batches` are the routes of `wire/messages/objects.py`.
+"""What was asked for: `messages` is any request to a model, in whatever format; `relay` is any
+other path, passed through as it is. `files` and `batches` are the routes of `wire/messages/objects.py`.
 """
 
 Wire = Literal["messages", "chat", "responses"]

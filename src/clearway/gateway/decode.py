@@ -7,6 +7,7 @@ from clearway.core.fields import Fields, Headers
 from clearway.gateway.headers import first
 from clearway.wire.body import Peek, Unreadable, peek, replace_model
 from clearway.wire.encoding import decode_body
+from clearway.wire.hub.notes import Refusal
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -19,6 +20,8 @@ class Asked(msgspec.Struct, frozen=True):
     peek: Peek
     readable: bool
     """False where the body could not be read and is relayed for what it is."""
+    ours: Fields | None = None
+    """Translated: the request is ours, and these are all the fields that it has."""
 
     def __repr__(self) -> str:
         return f"Asked({len(self.body)} bytes)"
@@ -59,7 +62,8 @@ def decode(body: bytes | bytearray, headers: Headers, *, max_body: int, strict: 
             raise
         return Asked(body, body, Peek(), readable=False)
     if strict and seen.model is None:
-        raise BadRequest("model is missing", hint="name a model, e.g. claude-sonnet-5-5")
+        hint = "name a model, e.g. claude-sonnet-5-5"
+        raise Refusal("model", "model is missing", "missing_required_parameter", hint=hint)
     return Asked(body, plain, seen, readable=True)
 
 

@@ -14,7 +14,7 @@ import msgspec
 
 from clearway import __version__
 from clearway.core.clock import Clock
-from clearway.core.errors import GatewayError, NotFound, UpstreamProtocolError, UpstreamRefusedUs
+from clearway.core.errors import GatewayError, NoSuchModel, UpstreamProtocolError, UpstreamRefusedUs
 from clearway.gateway.admit import Walk
 from clearway.gateway.bookkeeping import Attempt
 from clearway.gateway.call import Call
@@ -147,7 +147,7 @@ def _answer(call: Call, listed: list[Entry]) -> object:
         wanted = unquote(call.path[len(_PREFIX) + 1 :])
         entry = next((entry for entry in listed if entry["id"] == wanted), None)
         if entry is None:
-            raise NotFound(f"there is no model {wanted[:80]!r} here", hint="GET /v1/models lists what there is")
+            raise NoSuchModel(f"there is no model {wanted[:80]!r} here", hint="GET /v1/models lists what there is")
         return entry if speaks_anthropic else openai_entry(entry)
     if not speaks_anthropic:
         return openai_list(listed)

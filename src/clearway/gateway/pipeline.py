@@ -20,6 +20,7 @@ from clearway.gateway.admit import Walk, admit
 from clearway.gateway.authenticate import Caller, authenticate
 from clearway.gateway.bookkeeping import Books, Exchange
 from clearway.gateway.call import Call, Sink
+from clearway.gateway.chat import Chat
 from clearway.gateway.cooling import Cooling
 from clearway.gateway.decode import Asked, decode
 from clearway.gateway.headers import known_of
@@ -72,7 +73,9 @@ class Gateway:
     walked to its end by the one that it came to. All state of a request is in its `Visit`.
     """
 
-    def __init__(self, settings: Settings, lasting: Lasting, *, router: Router, books: Books, objects: Objects) -> None:
+    def __init__(  # what the steps are made of
+        self, settings: Settings, lasting: Lasting, *, router: Router, books: Books, objects: Objects, chat: Chat
+    ) -> None:
         self._settings = settings
         self._router = router
         self._books = books
@@ -86,6 +89,7 @@ class Gateway:
         self._sender = Sender(lasting.limiter, settings.heartbeat_s, self._cooling, settings.retries)
         self._models = ModelList(router, books.clock)
         self._objects = objects
+        self._chat = chat
         self._walking = 0
         self._idle: asyncio.Future[None] | None = None
 
@@ -170,7 +174,7 @@ class Gateway:
         body = await call.body()
         if call.endpoint not in _READ:
             return Asked(body, body, Peek(), readable=True)
-        strict = self._router.needs_reading(caller)
+        strict = call.wire != "messages" or self._router.needs_reading(caller)
         return decode(body, noted, max_body=self._settings.max_body, strict=strict)
 
     def _admit(self, visit: Visit, noted: Headers, caller: Caller, asked: Asked | None) -> Exchange:
@@ -181,7 +185,11 @@ class Gateway:
         if walk.call.endpoint in OBJECT_ENDPOINTS and upstreams[0].pays == "gateway":
             await self._objects.serve(walk, upstreams)
             return
-        targets: Sequence[Target] = self._router.candidates(walk.caller, upstreams, walk.asked.peek.model)
+        targets: Sequence[Target]
+        if walk.call.wire == "chat" and walk.call.endpoint == "messages":
+            walk, targets = await self._chat.translated(walk, upstreams)
+        else:
+            targets = self._router.candidates(walk.caller, upstreams, walk.asked.peek.model)
         # Only where the gateway pays, and keys have files, can a body name what is somebody else's.
         looks = self._objects.has_files and targets[0].upstream.pays == "gateway"
         if looks and walk.caller.key and may_name_files(walk.asked.plain):

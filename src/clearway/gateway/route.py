@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
-from clearway.core.errors import NotAllowed, NotAuthenticated, NotFound, NoUpstream
+from clearway.core.errors import NoSuchModel, NotAllowed, NotAuthenticated, NotFound, NoUpstream
 from clearway.core.exchange import Endpoint
 from clearway.gateway.authenticate import Caller
 from clearway.keys import policy
@@ -80,17 +80,27 @@ class Router:
             raise NotFound("this path is not served here", hint=hint)
         return open_ones
 
-    def candidates(self, caller: Caller, upstreams: Sequence[Upstream], model: str | None) -> list[Target]:
+    def candidates(
+        self, caller: Caller, upstreams: Sequence[Upstream], model: str | None, *, sent: str | None = None
+    ) -> list[Target]:
         """Those of `upstreams`, as `open_to` gave them, to try for a model, in order.
+
+        Args:
+            caller: Who asks.
+            upstreams: Who may be asked.
+            model: As the client calls it.
+            sent: As a translated request calls it, whoever answers; None: as the aliases say.
 
         Raises:
             NotAllowed: The key may not use the model or the upstream.
             NotFound: No upstream serves the model.
         """
-        targets = [Target(upstream, self._model_for(upstream, model)) for upstream in upstreams]
+        targets = [Target(upstream, sent or self._model_for(upstream, model)) for upstream in upstreams]
         serving = [target for target in targets if _serves(target)]
         if not serving:
-            raise NotFound(f"no upstream serves the model {_shown(model)}", hint="GET /v1/models lists what there is")
+            raise NoSuchModel(
+                f"no upstream serves the model {_shown(model)}", hint="GET /v1/models lists what there is"
+            )
         return self._allowed(serving, caller, model)
 
     def _model_for(self, upstream: Upstream, model: str | None) -> str | None:

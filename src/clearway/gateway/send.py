@@ -35,6 +35,8 @@ from clearway.upstreams.resets import Told, read
 _ELSEWHERE = frozenset({429, 503, 529})
 """Answers that certainly cost nothing: another try may be made."""
 _REFUSED, _NOT_FOUND = 400, 404
+MESSAGES = b"/v1/messages"
+"""Where translated requests go."""
 _FIRST_WAIT_S = 0.5
 _JITTER = 0.25
 
@@ -247,6 +249,8 @@ def _alike(targets: Sequence[Target]) -> Sequence[Target]:
 
 def _request(walk: Walk, target: Target) -> Request:
     call, asked = walk.call, walk.asked
+    if asked.ours is not None:
+        return Request(method=b"POST", target=MESSAGES, headers=asked.ours, body=asked.body)
     own = target.upstream.pays == "client"
     headers = outbound(call.headers, keep_credential=own, identity=call.endpoint in OWN_ENDPOINTS)
     body = asked.body

@@ -7,16 +7,16 @@ import asyncio
 
 import structlog
 
-from clearway.core.errors import GatewayError, LimitExceeded, NotAuthenticated
+from clearway.core.errors import GatewayError, NotAuthenticated
 from clearway.core.exchange import Outcome
 from clearway.gateway.bookkeeping import Exchange
 from clearway.gateway.call import Call, Sink
+from clearway.gateway.errors import last_event, render
 from clearway.gateway.headers import EXCHANGE_HEADER
 from clearway.gateway.relay import outcome_of
 from clearway.keys.model import Key
 from clearway.limits.held import NO_ENTRY
 from clearway.limits.protocol import Entry
-from clearway.wire.messages.errors import render
 
 log = structlog.get_logger()
 
@@ -38,19 +38,18 @@ class Visit:
 def refuse(visit: Visit, error: GatewayError) -> None:
     """End it by an error of ours, told in the client's format."""
     exchange, sink, exchange_id = visit.exchange, visit.sink, visit.exchange_id
+    wire = visit.call.wire
+    status, headers, body = render(error, exchange_id, wire)
     if exchange is not None:
-        exchange.settle(outcome_of(error), error, status=None if sink.started else error.status)
+        exchange.settle(outcome_of(error), error, status=None if sink.started else status)
     if isinstance(error, NotAuthenticated):
         log.info("not_authenticated", reason=error.code, exchange_id=exchange_id)
     if not sink.started:
-        status, headers, body = render(error, exchange_id)
         sink.start(status, [*headers, (EXCHANGE_HEADER, exchange_id.encode())])
         sink.finish(body)
-    elif isinstance(error, LimitExceeded):
-        sink.finish(b"event: error\ndata: " + render(error, exchange_id)[2] + b"\n\n")
+    elif (last := last_event(error, exchange_id, wire)) is not None:
+        sink.finish(last)
     else:
-        # Claude Code retries a cut stream cleanly; after an error event it asks
-        # again without streaming and pays twice (measured with 2.1.329).
         sink.cut()
 
 
@@ -65,6 +64,10 @@ def was_stopped(visit: Visit) -> bool:
 
 
 def settle(exchange: Exchange | None, outcome: Outcome) -> None:
-    """Note how it ended, where it had begun."""
+    """Note how it ended, where it had begun. A client that leaves because the upstream has said within
+    its answer that it failed did not end it.
+    """
     if exchange is not None:
-        exchange.settle(outcome)
+        attempt = exchange.attempt
+        has_failed = attempt is not None and not attempt.ended and attempt.watch.error_type is not None
+        exchange.settle("upstream_error" if has_failed else outcome)

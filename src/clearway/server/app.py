@@ -10,16 +10,19 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from clearway.config.model import Server
 from clearway.core.errors import BadRequest, GatewayError
+from clearway.core.exchange import Wire
 from clearway.core.fields import Fields
+from clearway.gateway.errors import render
 from clearway.server.body import BodyRoom
 from clearway.server.guard import EXTENSION, Guard
 from clearway.server.hosts import Hosts
-from clearway.server.paths import Local, place
+from clearway.server.paths import Local, Place, place, wire_of
 from clearway.server.sources import SOURCE, Sources
 from clearway.server.turn import Connection, Head, Turn, Walker
-from clearway.wire.messages.errors import render
 
 if TYPE_CHECKING:
     from clearway.server.cors import Cors
@@ -91,7 +94,7 @@ class App:
             # Before anything else, the preflights of CORS included.
             self._hosts.check(scope["headers"])
         except GatewayError as error:
-            await _answer(send, *render(error, "none"))
+            await _answer(send, *render(error, "none", _wire(scope)))
             return
         path: bytes = scope["raw_path"]
         if path.startswith(b"/admin/") or path == b"/openapi.json":
@@ -114,6 +117,8 @@ class App:
         if where.run_id is not None or not query:
             own = where.path.encode("latin-1")
             head.target = own + b"?" + query if query else own
+        if where.endpoint == "models" and head.headers.first(b"anthropic-version") is None:
+            where = _as_openai(where)
         head.source = self._sources.of(head.source, head.headers)
         extra = () if self._cors is None else self._cors.fields(head.headers)
         return Turn(connection, head, where, self._room, self._gateway, extra)
@@ -130,7 +135,7 @@ class App:
             else:
                 await self._local(where.local, send)
         except GatewayError as error:
-            await _answer(send, *render(error, "none"))
+            await _answer(send, *render(error, "none", _wire(scope)))
 
     def _tell_source(self, scope: Scope) -> None:
         peer = scope["client"][0] if scope["client"] else ""
@@ -145,6 +150,16 @@ class App:
                 await _answer(send, status, [(b"content-type", b"application/json")], b'{"status":"%s"}' % word)
             case "home":
                 await _answer(send, 200, [(b"content-type", b"text/plain; charset=utf-8")], _HOME)
+
+
+@lru_cache(maxsize=64)
+def _as_openai(where: Place) -> Place:
+    """The list of models is at the same path in both APIs."""
+    return msgspec.structs.replace(where, wire="chat")
+
+
+def _wire(scope: Scope) -> Wire:
+    return wire_of(scope["raw_path"].decode("latin-1"))
 
 
 async def _answer(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:

@@ -15,9 +15,9 @@ import structlog
 
 from clearway.core.errors import Overloaded
 from clearway.gateway.call import Call, Sink
+from clearway.gateway.errors import render
 from clearway.server import memory
 from clearway.server.turn import Walker
-from clearway.wire.messages.errors import render
 
 log = structlog.get_logger()
 
@@ -70,7 +70,7 @@ class Load:
         """Let the exchange in, or answer 529 at once."""
         over = self._what_is_over()
         if over:
-            self._refuse(over, sink)
+            self._refuse(over, call, sink)
             return
         self.in_flight += 1
         try:
@@ -97,11 +97,11 @@ class Load:
                 self._is_full = self._held() > self._max_memory
         return self._is_full
 
-    def _refuse(self, over: str, sink: Sink) -> None:
+    def _refuse(self, over: str, call: Call, sink: Sink) -> None:
         self._tell(over)
         self.turned_away += 1
         error = Overloaded(_SENTENCES[over], retry_after_s=_RETRY_AFTER_S)
-        status, headers, body = render(error, "none")
+        status, headers, body = render(error, "none", call.wire)
         sink.start(status, headers)
         sink.finish(body)
 

@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from clearway.core.errors import BadRequest, NotFound
-from clearway.core.exchange import Endpoint
+from clearway.core.exchange import Endpoint, Wire
 from clearway.wire.messages.objects import Kind, asked_of
 
 Local = Literal["health", "ready", "probe", "home", "metrics"]
@@ -44,13 +44,14 @@ _LOCAL: dict[tuple[str, str], Local] = {
 _ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     ("POST", "/v1/messages"): "messages",
     ("POST", "/v1/messages/count_tokens"): "count_tokens",
+    ("POST", "/v1/chat/completions"): "messages",
     ("GET", "/v1/models"): "models",
 }
 _KNOWN = frozenset(path for _, path in (*_LOCAL, *_ENDPOINTS))
 _OBJECTS: dict[Kind, Endpoint] = {"file": "files", "batch": "batches"}
 _MODEL = re.compile(r"/v1/models/[^/]+")
 _RELAYED = ("/v1/", "/api/")
-# These are formats of our own to come, never relayed: they are not Anthropic's.
+# Other formats than Anthropic's are never relayed.
 _NEVER_RELAYED = ("/v1/chat/", "/v1/responses", "/v1/completions", "/v1/embeddings")
 
 
@@ -61,6 +62,7 @@ class Place(msgspec.Struct, frozen=True):
     run_id: str | None
     local: Local | None = None
     endpoint: Endpoint | None = None
+    wire: Wire = "messages"
 
 
 def place(method: str, raw_path: bytes) -> Place:
@@ -91,9 +93,14 @@ def place(method: str, raw_path: bytes) -> Place:
     if endpoint is None and path.startswith(_RELAYED) and not path.endswith("/") and not _is_ours(path):
         endpoint = "relay"
     if endpoint is None:
-        hint = "the API is under /v1: POST /v1/messages, POST /v1/messages/count_tokens, GET /v1/models"
+        hint = "the API is under /v1: POST /v1/messages, POST /v1/chat/completions, GET /v1/models and others"
         raise NotFound(f"{method} {path[:80]} is not served here", hint=hint)
-    return Place(path, run_id, endpoint=endpoint)
+    return Place(path, run_id, endpoint=endpoint, wire=wire_of(path))
+
+
+def wire_of(path: str) -> Wire:
+    """The format in which who asks for a path is answered, errors included."""
+    return "chat" if path.startswith(_NEVER_RELAYED) else "messages"
 
 
 def _is_ours(path: str) -> bool:

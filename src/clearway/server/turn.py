@@ -120,7 +120,6 @@ class Turn:
         extra: Fields of every answer (CORS).
     """
 
-    wire: Wire = "messages"
     message_event = _UNHEARD
 
     __slots__ = (
@@ -146,6 +145,7 @@ class Turn:
         "source",
         "started",
         "target",
+        "wire",
     )
 
     def __init__(
@@ -158,6 +158,7 @@ class Turn:
         self._walker = walker
         self._extra = extra
         self.endpoint: Endpoint = place.endpoint or "relay"
+        self.wire: Wire = place.wire
         self.path = place.path
         self.run_id = place.run_id
         self.method = head.method

@@ -2,7 +2,7 @@
 
 Owns the framing only; it does not know what `data` means. No I/O.
 Rules: WHATWG HTML, "Server-sent events", section 9.2.6 (read 2026-11-21).
-Used beside the relay, on a copy of what passes: it never changes a byte.
+Used beside the relay, on a copy of what passes: it never changes a byte; and by gateway/chat_sink.
 
 Growth: holds at most one unfinished event, up to `limit` bytes; work is linear
 in the bytes fed, however they are cut.
@@ -114,3 +114,37 @@ class Scanner:
             if raw.find(needle) >= 0:
                 return True
         return False
+
+
+class DataScanner(Scanner):
+    """Hands out the data of every event: for who reads them all.
+
+    Args:
+        limit: As of a `Scanner`.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, limit: int = 16 * 1024 * 1024) -> None:
+        super().__init__((b"data",), limit)
+
+    def feed_all(self, chunk: bytes) -> list[bytes]:
+        """Accept the next bytes and return the data of the events they complete."""
+        if not self._buffer and not self.lost and chunk[-2:] == b"\n\n" and chunk.find(b"\r") < 0:
+            plain = _plain(chunk)
+            if plain is not None:
+                self._first = False
+                return plain
+        return [event.data for event in self.feed(chunk)]
+
+
+def _plain(chunk: bytes) -> list[bytes] | None:
+    """The data of whole events of the usual form, a name and one line; None where one is of another."""
+    found: list[bytes] = []
+    for frame in chunk[:-2].split(b"\n\n"):
+        head, mark, data = frame.partition(b"data: ")
+        is_named = not head or (head[:7] == b"event: " and head.find(b"\n") == len(head) - 1)
+        if not mark or not is_named or data.find(b"\n") >= 0:
+            return None
+        found.append(data)
+    return found

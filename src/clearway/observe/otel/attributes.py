@@ -24,8 +24,14 @@ _ROUTES: dict[Endpoint, str] = {
 
 def server_name(admission: Admission) -> str:
     """The name of an exchange's span: of few different ones."""
-    route = _ROUTES.get(admission.endpoint)
+    route = _route(admission)
     return admission.method if route is None else f"{admission.method} {route}"
+
+
+def _route(admission: Admission) -> str | None:
+    if admission.endpoint == "messages" and admission.wire == "chat":
+        return "/v1/chat/completions"
+    return _ROUTES.get(admission.endpoint)
 
 
 def client_name(admission: Admission, tried: Tried) -> str:
@@ -41,7 +47,7 @@ def server_attributes(told: Finished, words: Names) -> Attributes:
     return _known(
         (
             (names.HTTP_METHOD, admission.method),
-            (names.HTTP_ROUTE, _ROUTES.get(admission.endpoint)),
+            (names.HTTP_ROUTE, _route(admission)),
             (names.URL_PATH, admission.path),
             (names.HTTP_STATUS, settlement.measure.status),
             (names.ERROR_TYPE, server_error(settlement)),

@@ -93,13 +93,21 @@ def _limit(text: str | None) -> int:
 
 
 def openai_entry(entry: Entry) -> dict[str, object]:
-    """One model in OpenAI's shape."""
+    """One model in OpenAI's shape, and beside it all that is known of it: both SDKs read it."""
     created = 0
     with contextlib.suppress(ValueError, OverflowError):
         created = int(datetime.fromisoformat(str(entry.get("created_at"))).astimezone(UTC).timestamp())
-    return {"id": entry["id"], "object": "model", "created": max(created, 0), "owned_by": "anthropic"}
+    return {**entry, "object": "model", "created": max(created, 0), "owned_by": "anthropic"}
 
 
 def openai_list(entries: Sequence[Entry]) -> dict[str, object]:
-    """All models in OpenAI's shape, which knows no pages."""
-    return {"object": "list", "data": [openai_entry(entry) for entry in entries]}
+    """All models in OpenAI's shape, which knows no pages; the other SDK reads it as its last page."""
+    listed = [openai_entry(entry) for entry in entries]
+    ids = [entry["id"] for entry in listed]
+    return {
+        "object": "list",
+        "data": listed,
+        "has_more": False,
+        "first_id": ids[0] if ids else None,
+        "last_id": ids[-1] if ids else None,
+    }

@@ -1,0 +1,1 @@
+"""Saying something in the hub's words (Messages): what every spoke needs."""
