@@ -13,6 +13,7 @@ from clearway.core.usage import Usage
 from clearway.limits.bucket import Bucket
 from clearway.limits.period import FOR_GOOD, span_of
 from clearway.limits.tally import Account
+from clearway.limits.told import of_budgets
 from clearway.pricing.ceiling import Ceiling, DearestRates
 from clearway.pricing.cost import cost
 from clearway.pricing.prices import PriceList
@@ -195,3 +196,17 @@ def test_what_fits_is_what_may_be_held(input_scaled: int, input_tokens: int, out
         assert rates.nano(input_tokens, 0) > nano
     elif output_scaled:
         assert rates.nano(input_tokens, fits) <= nano < rates.nano(input_tokens, fits + 1)
+
+
+@given(amount=st.integers(1, 10**12), steps=st.lists(st.integers(0, 10**11), min_size=1, max_size=30))
+def test_what_is_told_of_a_budget_is_never_old(amount: int, steps: list[int]) -> None:
+    """The text that is kept for a while is the one that would be made anew, whatever has been spent since."""
+    account = Account(ZoneInfo("UTC"))
+    account.set([Budget(amount=amount, unit="usd", period="day")], None, us("2026-11-27T12:00"))
+    share = account.shares[0]
+    of_budgets(account.money)
+    for step in steps:
+        share.tally.billed += step
+        kept, was = share.shown, share.spent < share.shown_below
+
+        assert kept == of_budgets(account.money) or not was

@@ -5,7 +5,9 @@ tally that is there by then. Used by limits/keeper.
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import ClassVar, Protocol
+
+import msgspec
 
 from clearway.core.usage import Billing, Cost, Usage
 from clearway.keys.model import Key
@@ -97,14 +99,14 @@ class Counted:
         """Nothing was held."""
 
 
-class Held:
+class Held(msgspec.Struct):
     """A reservation.
 
     Args:
         desk: Where it is given back.
         key: Whose it is.
         estimate: What is held.
-        output_tokens: For how much output at first.
+        output: For how much output, at first.
         nano: The most that it costs, with the prompt; 0 where no budget is in USD.
         admitted_us: Decides the periods.
         tallies: Where it is held.
@@ -112,80 +114,60 @@ class Held:
         ceiling: The dearest rates; None where no budget is in USD.
     """
 
-    __slots__ = (
-        "_admitted_us",
-        "_ceiling",
-        "_desk",
-        "_estimate",
-        "_first_output",
-        "_is_open",
-        "_key",
-        "_nano",
-        "_output",
-        "_rates",
-        "_tallies",
-        "_tokens",
-    )
+    desk: Desk
+    key: Key | None
+    estimate: Estimate
+    output: int
+    nano: int
+    admitted_us: int
+    tallies: Sequence[Tally]
+    rates: Rates | None
+    ceiling: Ceiling | None
+    tokens: int = 0
+    """Held in all."""
+    first_output: int = 0
+    """What was taken of it from a limit per minute."""
+    is_open: bool = True
 
-    margin = MARGIN
+    margin: ClassVar[int] = MARGIN
 
-    def __init__(  # noqa: PLR0913, PLR0917  # what a reservation is made of
-        self,
-        desk: Desk,
-        key: Key | None,
-        estimate: Estimate,
-        output_tokens: int,
-        nano: int,
-        admitted_us: int,
-        tallies: Sequence[Tally],
-        rates: Rates | None,
-        ceiling: Ceiling | None,
-    ) -> None:
-        self._desk = desk
-        self._key = key
-        self._estimate = estimate
-        self._admitted_us = admitted_us
-        self._tallies = tallies
-        self._rates = rates
-        self._ceiling = ceiling
-        self._is_open = True
-        self._nano = nano
-        self._tokens = tokens = estimate.input_tokens + output_tokens
-        self._output = output_tokens
-        self._first_output = min(OUTPUT_SLICE, output_tokens)
-        for tally in tallies:
+    def __post_init__(self) -> None:
+        output, nano = self.output, self.nano
+        self.tokens = tokens = self.estimate.input_tokens + output
+        self.first_output = first_output(output)
+        for tally in self.tallies:
             tally.held_nano += nano
             tally.held_tokens += tokens
 
     @property
     def output_tokens(self) -> int:
         """The output that is held for; beyond any answer where it cannot be more."""
-        most = self._estimate.most_output
-        return _NO_END if most is not None and self._output >= most else self._output
+        most = self.estimate.most_output
+        return _NO_END if most is not None and self.output >= most else self.output
 
     def top_up(self, output_tokens: int) -> bool:
         """Hold for `output_tokens` in all, or for as much of that as there is; False: no more at all.
 
         By the key's budgets as they are now: one that was lowered since counts.
         """
-        estimate = self._estimate
+        estimate = self.estimate
         if estimate.most_output is not None:
             output_tokens = min(output_tokens, estimate.most_output)
-        more = output_tokens - self._output
+        more = output_tokens - self.output
         if more <= 0:
             return True
-        for share in self._desk.shares(self._key, estimate.billing, self._admitted_us):
-            more = min(more, share.output_within(share.room(), 0, self._ceiling))
+        for share in self.desk.shares(self.key, estimate.billing, self.admitted_us):
+            more = min(more, share.output_within(share.room(), 0, self.ceiling))
         if more <= 0:
             return False
-        self._hold(self._output + more)
+        self._hold(self.output + more)
         return True
 
     def settle(self, usage: Usage | None, cost: Cost | None) -> None:
         """Book the truth and give back the rest; the second call is an error of the caller."""
         prompt = output = 0
         if usage is not None or cost is not None:
-            self._desk.count(self._key, self._admitted_us, usage, cost, self._tallies)
+            self.desk.count(self.key, self.admitted_us, usage, cost, self.tallies)
         if usage is not None:
             prompt, output = usage.prompt_tokens - usage.cache_read_tokens, usage.output_tokens
         self._give_back(prompt, output)
@@ -196,25 +178,25 @@ class Held:
 
     def _give_back(self, prompt: int, output: int) -> None:
         """All that is held, but for what was used of a limit per minute."""
-        if not self._is_open:
+        if not self.is_open:
             msg = "a reservation was ended twice"
             raise RuntimeError(msg)
-        self._is_open = False
-        nano, tokens, rates = self._nano, self._tokens, self._rates
-        for tally in self._tallies:
+        self.is_open = False
+        nano, tokens, rates = self.nano, self.tokens, self.rates
+        for tally in self.tallies:
             tally.held_nano -= nano
             tally.held_tokens -= tokens
         if rates is not None and rates.counts_tokens:
-            lacks, over = prompt - self._estimate.input_tokens, output - self._first_output
-            rates.take_tokens(lacks, over, self._desk.now())
+            lacks, over = prompt - self.estimate.input_tokens, output - self.first_output
+            rates.take_tokens(lacks, over, self.desk.now())
 
     def _hold(self, output_tokens: int) -> None:
         """Hold for so much output in all, instead of what was held."""
-        prompt = self._estimate.input_tokens
-        nano = 0 if self._ceiling is None else self._ceiling.nano(prompt, output_tokens)
+        prompt = self.estimate.input_tokens
+        nano = 0 if self.ceiling is None else self.ceiling.nano(prompt, output_tokens)
         tokens = prompt + output_tokens
-        more_nano, more_tokens = nano - self._nano, tokens - self._tokens
-        for tally in self._tallies:
+        more_nano, more_tokens = nano - self.nano, tokens - self.tokens
+        for tally in self.tallies:
             tally.held_nano += more_nano
             tally.held_tokens += more_tokens
-        self._nano, self._tokens, self._output = nano, tokens, output_tokens
+        self.nano, self.tokens, self.output = nano, tokens, output_tokens

@@ -188,6 +188,9 @@ class Keeper:
         money = account.money
         if not money:
             return fields
+        share = money[0]
+        if len(money) == 1 and share.spent < share.shown_below and share.shown is not None:
+            return fields.joined(share.shown)
         return fields.joined(told.of_budgets(money))
 
     def budgets(self) -> list[BudgetState]:

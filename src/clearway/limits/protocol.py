@@ -53,8 +53,10 @@ class Entry(Protocol):
 class Reservation(Protocol):
     """What is held for one attempt."""
 
-    margin: int
-    """Before so much of what is held for is left, a stream asks for more."""
+    @property
+    def margin(self) -> int:
+        """Before so much of what is held for is left, a stream asks for more."""
+        ...
 
     @property
     def output_tokens(self) -> int:

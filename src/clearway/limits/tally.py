@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from datetime import tzinfo
 
 from clearway.core.budget import Budget, Period
+from clearway.core.fields import Fields
 from clearway.core.usage import Billing
 from clearway.keys.model import Key
 from clearway.limits.period import Span, span_of
@@ -46,7 +47,17 @@ class Tally:
 class Share:
     """One budget and the tally that counts for it now."""
 
-    __slots__ = ("amount", "budget", "counts_estimates", "is_money", "key", "tally", "told_at")
+    __slots__ = (
+        "amount",
+        "budget",
+        "counts_estimates",
+        "is_money",
+        "key",
+        "shown",
+        "shown_below",
+        "tally",
+        "told_at",
+    )
 
     def __init__(self, budget: Budget, tally: Tally, key: Key | None) -> None:
         self.budget = budget
@@ -58,6 +69,9 @@ class Share:
         self.counts_estimates = key is not None and key.counts_estimates
         self.told_at: float = 0
         """Whoever is told of spending hears of it again from here on, in the budget's unit."""
+        self.shown: Fields | None = None
+        """What answers tell of it, while not so much is spent as `shown_below`."""
+        self.shown_below: float = 0
 
     @property
     def spent(self) -> int:

@@ -5,6 +5,7 @@ Claude Code shows a budget (2.1.329; `overage` is its word for money that is spe
 Used by limits/keeper.
 """
 
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -63,8 +64,13 @@ def of_budgets(shares: Sequence[Share]) -> Fields:
         if used > part:
             part, most = used, share
     part = min(part, _MOST_SHOWN)
+    hundredths = round(part * 100)
     mark = None if part < _LEAST_MARK else next(text for least, text in _MARKS if part >= least)
-    return _of_part(round(part * 100), mark, most.resets_us)
+    # The text stays until half a hundredth more is spent, or a mark is passed.
+    most.shown = shown = _of_part(hundredths, mark, most.resets_us)
+    steps = [(hundredths + 0.5) / 100, *(least for least, _ in _MARKS if part < least)]
+    most.shown_below = min(steps) * most.amount if part < _MOST_SHOWN else math.inf
+    return shown
 
 
 @lru_cache(maxsize=256)
