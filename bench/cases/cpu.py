@@ -10,7 +10,7 @@ from bench.places import Place
 from bench.request import body, chat
 
 _GAP_MS = 20
-_TURNS = 9
+_TURNS = 25
 _PAIRS = 3
 _EVENTS_MIN = 100
 """Fewer, and the request would be most of what a stream costs."""
