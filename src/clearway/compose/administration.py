@@ -5,7 +5,7 @@ question is answered there, after all that was begun before it.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -55,6 +55,11 @@ def _on_loop(loop: asyncio.AbstractEventLoop, question: Callable[[], T]) -> Call
     async def answer() -> T:
         return question()
 
+    return _awaited(loop, answer)
+
+
+def _awaited(loop: asyncio.AbstractEventLoop, answer: Callable[[], Coroutine[None, None, T]]) -> Callable[[], T]:
+    """Likewise, for what takes its time there."""
     return lambda: asyncio.run_coroutine_threadsafe(answer(), loop).result(_ANSWER_S)
 
 
@@ -65,7 +70,7 @@ def _budgets(back: Back, loop: asyncio.AbstractEventLoop) -> Callable[[], Budget
         await back.loader.settled(_LOADED_S)
         return Budgets(back.lasting.limiter.budgets(), back.loader.loading)
 
-    return lambda: asyncio.run_coroutine_threadsafe(answer(), loop).result(_ANSWER_S)
+    return _awaited(loop, answer)
 
 
 def _places(back: Back) -> tuple[Place, ...]:

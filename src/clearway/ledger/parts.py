@@ -6,16 +6,15 @@ compose, for limits/shared/past.
 """
 
 import contextlib
-from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import BigInteger, ColumnElement, cast, exists, func, insert, select
+from sqlalchemy import exists, insert, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from clearway.ledger.asking import reading
 from clearway.ledger.database import Database, unusable
 from clearway.ledger.schema import exchanges, identity, instances
-from clearway.ledger.spending import TOKENS, Spent
+from clearway.ledger.spending import Spent, spent_columns
 
 
 class Gateway(msgspec.Struct, frozen=True):
@@ -80,17 +79,8 @@ class Parts:
             By gateway and key.
         """
         columns = exchanges.c
-        tokens: ColumnElement[int] = sum(
-            (func.coalesce(columns[name], 0) for name in TOKENS[1:]), func.coalesce(columns[TOKENS[0]], 0)
-        )
         query = (
-            select(
-                columns.instance_id,
-                columns.key_id,
-                _total(columns.cost_nano),
-                _total(columns.estimate_nano),
-                _total(tokens),
-            )
+            select(columns.instance_id, columns.key_id, *spent_columns())
             .where(columns.admitted_us >= since_us, columns.ended_us.is_not(None))
             .group_by(columns.instance_id, columns.key_id)
         )
@@ -101,14 +91,8 @@ class Parts:
         if ended_before_us is not None:
             query = query.where(columns.ended_us < ended_before_us)
         with reading(self._database) as connection:
-            rows: Sequence[tuple[str, str | None, int, int, int]] = [tuple(row) for row in connection.execute(query)]
-        return {(instance, key): Spent(int(billed), int(free), int(used)) for instance, key, billed, free, used in rows}
+            return {(instance, key): Spent(*map(int, sums)) for instance, key, *sums in connection.execute(query)}
 
     def _identity(self) -> str | None:
         with reading(self._database) as connection:
             return connection.execute(select(identity.c.id)).scalar_one_or_none()
-
-
-def _total(column: ColumnElement[int]) -> ColumnElement[int]:
-    # The sum of BIGINT is NUMERIC in PostgreSQL; of nothing it is NULL everywhere.
-    return cast(func.coalesce(func.sum(column), 0), BigInteger)

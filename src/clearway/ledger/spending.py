@@ -38,15 +38,21 @@ def spent_by_key(connection: Connection, *, since_us: int, before_us: int) -> di
         before_us: Only what ended before: later ends are counted elsewhere.
     """
     columns = exchanges.c
-    tokens: ColumnElement[int] = sum(
-        (func.coalesce(columns[name], 0) for name in TOKENS[1:]), func.coalesce(columns[TOKENS[0]], 0)
-    )
     query = (
-        select(columns.key_id, _total(columns.cost_nano), _total(columns.estimate_nano), _total(tokens))
+        select(columns.key_id, *spent_columns())
         .where(columns.admitted_us >= since_us, columns.ended_us < before_us)
         .group_by(columns.key_id)
     )
     return {key_id: Spent(*map(int, sums)) for key_id, *sums in connection.execute(query)}
+
+
+def spent_columns() -> tuple[ColumnElement[int], ...]:
+    """The sums that make a `Spent`, in its order."""
+    columns = exchanges.c
+    tokens: ColumnElement[int] = sum(
+        (func.coalesce(columns[name], 0) for name in TOKENS[1:]), func.coalesce(columns[TOKENS[0]], 0)
+    )
+    return _total(columns.cost_nano), _total(columns.estimate_nano), _total(tokens)
 
 
 def total(sums: Iterable[Spent]) -> Spent:

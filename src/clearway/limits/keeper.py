@@ -26,7 +26,7 @@ from clearway.limits.bucket import Bucket
 from clearway.limits.held import NO_ENTRY, Counted, Held, first_output
 from clearway.limits.protocol import BudgetState, Entry, Estimate, Reservation
 from clearway.limits.rates import Limit, Rates
-from clearway.limits.tally import Account, Share, Tally
+from clearway.limits.tally import Account, Share, Tally, amounts
 from clearway.pricing.ceiling import Ceiling
 
 _NOTHING_TOLD = Fields((), ())
@@ -199,7 +199,7 @@ class Keeper:
 
     def budgets_of(self, key: Key | None) -> list[BudgetState]:
         """See `Limiter.budgets_of`."""
-        account = self._account_of(key)
+        account = self._account_of(None if key is None else key.id)
         if account is None:
             return []
         account.roll(self._clock.now_us())
@@ -236,16 +236,12 @@ class Keeper:
         """Add what was used to those of `tallies` that are still kept, and to those that have begun since."""
         kept = None if key is None else self._kept.get(key.id)
         accounts = (self._gateway,) if kept is None else (kept.account, self._gateway)
-        tokens = 0 if usage is None else usage.prompt_tokens + usage.output_tokens
-        nano = 0 if cost is None else cost.nano or 0
-        billed = nano if cost is not None and cost.billing == "billed" else 0
+        billed, estimates, tokens = amounts(usage, cost)
         on_spent = self._on_spent
         for account in accounts:
             for tally in account.tallies:
                 if tally in tallies or tally.span.has(admitted_us):
-                    tally.tokens += tokens
-                    tally.billed += billed
-                    tally.estimates += nano - billed
+                    tally.add(billed, estimates, tokens)
             if on_spent is not None:
                 for share in account.shares:
                     if share.spent >= share.told_at:
@@ -262,10 +258,10 @@ class Keeper:
         rates = Rates()
         return Kept(key, rates, Account(self._settings.zone), told.ToldRates(rates))
 
-    def _account_of(self, key: Key | None) -> Account | None:
-        if key is None:
+    def _account_of(self, key_id: str | None) -> Account | None:
+        if key_id is None:
             return self._gateway
-        kept = self._kept.get(key.id)
+        kept = self._kept.get(key_id)
         return None if kept is None else kept.account
 
     def _short(self, kept: Kept, limit: Limit, bucket: Bucket, amount: int) -> LimitExceeded:

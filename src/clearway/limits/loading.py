@@ -174,4 +174,4 @@ def _report(done: "concurrent.futures.Future[None]") -> None:
 
 def _load(begun: Sequence[Begun], spent: Sequence[Spent]) -> None:
     for one, before in zip(begun, spent, strict=True):
-        one.tally.load(before.billed_nano, before.estimate_nano, before.tokens)
+        one.tally.add(before.billed_nano, before.estimate_nano, before.tokens)

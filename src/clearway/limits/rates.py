@@ -36,6 +36,11 @@ class Rates:
         self.counting = _resized(self.counting, count_tokens_per_minute, now)
 
     @property
+    def shown(self) -> tuple[Bucket | None, Bucket | None, Bucket | None]:
+        """Those that clients are told of: requests, input and output tokens."""
+        return self.requests, self.input_tokens, self.output_tokens
+
+    @property
     def counts_tokens(self) -> bool:
         """There is a limit for tokens."""
         return self.input_tokens is not None or self.output_tokens is not None

@@ -2,7 +2,7 @@
 
 Owns the counting: money in integer nano-dollars, so that sums agree with the ledger's.
 What was spent before this process began to count comes from the ledger, once for each
-period (`load`); everything later is added here. A period is that of admission: what
+period (`add`); everything later is added here. A period is that of admission: what
 ends after midnight counts for the day before. No I/O. Used by limits/keeper.
 
 Growth: for each account and period of its budgets one tally, and those before that
@@ -14,7 +14,7 @@ from datetime import tzinfo
 
 from clearway.core.budget import Budget, Period
 from clearway.core.fields import Fields
-from clearway.core.usage import Billing
+from clearway.core.usage import Billing, Cost, Usage
 from clearway.keys.model import Key
 from clearway.limits.period import Span, span_of
 from clearway.pricing.ceiling import Ceiling
@@ -37,11 +37,18 @@ class Tally:
         self.held_nano = 0
         self.held_tokens = 0
 
-    def load(self, billed: int, estimates: int, tokens: int) -> None:
-        """Count what the ledger knows of the time before the tally began; once."""
+    def add(self, billed: int, estimates: int, tokens: int) -> None:
+        """Count what was spent: `amounts` of it, or, once, what the ledger knows of the time before the tally began."""
         self.billed += billed
         self.estimates += estimates
         self.tokens += tokens
+
+
+def amounts(usage: Usage | None, cost: Cost | None) -> tuple[int, int, int]:
+    """What an attempt adds to a tally: billed and estimated nano-dollars, and tokens."""
+    tokens = 0 if usage is None else usage.prompt_tokens + usage.output_tokens
+    nano = 0 if cost is None else cost.nano or 0
+    return (nano, 0, tokens) if cost is not None and cost.billing == "billed" else (0, nano, tokens)
 
 
 class Share:

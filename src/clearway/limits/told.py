@@ -15,7 +15,7 @@ from clearway.limits.rates import Rates
 from clearway.limits.tally import Share
 
 _PREFIX = b"anthropic-ratelimit-"
-_REQUESTS, _INPUT, _OUTPUT = (
+_NAMES = tuple(
     tuple(_PREFIX + limit + end for end in (b"-limit", b"-remaining", b"-reset"))
     for limit in (b"requests", b"input-tokens", b"output-tokens")
 )
@@ -41,7 +41,7 @@ class ToldRates:
     __slots__ = ("_names", "_rows")
 
     def __init__(self, rates: Rates) -> None:
-        known = ((rates.requests, _REQUESTS), (rates.input_tokens, _INPUT), (rates.output_tokens, _OUTPUT))
+        known = zip(rates.shown, _NAMES, strict=True)
         there = [(bucket, names) for bucket, names in known if bucket is not None]
         self._names = tuple(name for _, names in there for name in names)
         self._rows = [(bucket, b"%d" % bucket.per_minute) for bucket, _ in there]

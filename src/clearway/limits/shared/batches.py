@@ -57,7 +57,7 @@ class SharedBatches:
             if stake.tally.span.has(since_us):
                 self._keeper.tell_always(Named(stake, name, 0, 0))
         if usage is not None or cost is not None:
-            self._keeper.count_by(key_id, since_us, usage, cost)
+            self._keeper.count_in(key_id, since_us, usage, cost)
 
     def lost(self, stake: Stake, batches: Iterable[Running]) -> "list[Named]":
         """What has to be held again in a tally that is made anew."""

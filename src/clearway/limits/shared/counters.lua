@@ -76,8 +76,18 @@ local function may_take(there, amount, per_minute)
   return there >= amount or (amount > per_minute and there >= per_minute)
 end
 
+-- In seconds: how long to wait for it.
 local function wait_s(there, amount, per_minute)
   return math.max(1, math.ceil((math.min(amount, per_minute) - there) * 60 / per_minute))
+end
+
+-- Takes it and returns nothing, or returns how long to wait for it.
+local function try_take(key, name, per_minute, amount)
+  local there = level(key, name, per_minute)
+  if not may_take(there, amount, per_minute) then
+    return wait_s(there, amount, per_minute)
+  end
+  keep(key, name, per_minute, there - amount)
 end
 
 local function levels(key, limits)
@@ -219,7 +229,7 @@ function does.reserve(op)
   if rates then
     local key, limits, first = KEYS[rates[1]], rates[2], math.min(rates[3], fits)
     local prompt, output = limits[2], limits[3]
-    local input_there, output_there
+    local output_there
     if output > 0 then
       output_there = level(key, 'output-tokens', output)
       if not may_take(output_there, 1, output) then
@@ -227,11 +237,10 @@ function does.reserve(op)
       end
     end
     if prompt > 0 then
-      input_there = level(key, 'input-tokens', prompt)
-      if not may_take(input_there, wanted.prompt, prompt) then
-        return {'rate', 'input-tokens', wait_s(input_there, wanted.prompt, prompt), levels(key, limits), told}
+      local wait = try_take(key, 'input-tokens', prompt, wanted.prompt)
+      if wait then
+        return {'rate', 'input-tokens', wait, levels(key, limits), told}
       end
-      keep(key, 'input-tokens', prompt, input_there - wanted.prompt)
     end
     if output > 0 then
       keep(key, 'output-tokens', output, output_there - first)
@@ -268,11 +277,10 @@ function does.enter(op)
     return {'parallel'}
   end
   if limits[1] > 0 then
-    local there = level(key, 'requests', limits[1])
-    if not may_take(there, 1, limits[1]) then
-      return {'rate', 'requests', wait_s(there, 1, limits[1]), levels(key, limits)}
+    local wait = try_take(key, 'requests', limits[1], 1)
+    if wait then
+      return {'rate', 'requests', wait, levels(key, limits)}
     end
-    keep(key, 'requests', limits[1], there - 1)
   end
   redis.call('HINCRBY', key, 'running', 1)
   redis.call('HINCRBY', key, 'running|' .. me, 1)
@@ -291,12 +299,10 @@ function does.running(op)
 end
 
 function does.count(op)
-  local key, per_minute = KEYS[op[2]], op[3]
-  local there = level(key, 'count-tokens', per_minute)
-  if not may_take(there, 1, per_minute) then
-    return {'rate', 'count-tokens', wait_s(there, 1, per_minute)}
+  local wait = try_take(KEYS[op[2]], 'count-tokens', op[3], 1)
+  if wait then
+    return {'rate', 'count-tokens', wait}
   end
-  keep(key, 'count-tokens', per_minute, there - 1)
   return {'ok'}
 end
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Protocol, cast
 
 from clearway.core.errors import GatewayError
-from clearway.core.usage import Cost, Usage
+from clearway.core.usage import Billing, Cost, Usage
 from clearway.keys.model import Key
 from clearway.limits.held import first_output
 from clearway.limits.protocol import OUTPUT_SLICE, Estimate
@@ -64,16 +64,12 @@ class Wanted:
 class Desk(Protocol):
     """Where what is held is asked for and given back."""
 
-    def paying(self, key: Key | None, estimate: Estimate, admitted_us: int) -> Sequence[Share]:
+    def shares(self, key: Key | None, billing: Billing, admitted_us: int) -> Sequence[Share]:
         """The budgets that have to pay, as they are now."""
         ...
 
-    def stakes(self, key: Key | None, admitted_us: int) -> Sequence[Stake]:
-        """Where it is counted and held."""
-        ...
-
     def count_in(
-        self, key: Key | None, admitted_us: int, usage: Usage | None, cost: Cost | None, stakes: Sequence[Stake]
+        self, key_id: str | None, admitted_us: int, usage: Usage | None, cost: Cost | None, stakes: Sequence[Stake]
     ) -> None:
         """Add what was used to `stakes`, and to those that have begun since."""
         ...
@@ -180,8 +176,7 @@ class SharedHeld:
         if more <= 0:
             return True
         if self._asking is None or self._asking.answer.done():
-            estimate, admitted_us = self._wanted.estimate, self._admitted_us
-            shares = self._desk.paying(self._key, estimate, admitted_us)
+            shares = self._desk.shares(self._key, self._wanted.estimate.billing, self._admitted_us)
             self._asking = Asking(self, self._desk, self._wanted.more(more), shares, self._stakes)
             self._desk.ask(self._asking)
         return self._asking.answer
@@ -199,7 +194,8 @@ class SharedHeld:
         """Book the truth and give back the rest; the second call is an error of the caller."""
         prompt = output = 0
         if usage is not None or cost is not None:
-            self._desk.count_in(self._key, self._admitted_us, usage, cost, self._stakes)
+            key_id = None if self._key is None else self._key.id
+            self._desk.count_in(key_id, self._admitted_us, usage, cost, self._stakes)
         if usage is not None:
             prompt, output = usage.prompt_tokens - usage.cache_read_tokens, usage.output_tokens
         self._give_back(prompt, output)

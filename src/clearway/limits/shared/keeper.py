@@ -104,10 +104,10 @@ class SharedKeeper(Keeper):
         if kept is None and not self._gateway.shares:
             return Counted(self, key, admitted_us)
         wanted = estimate()
-        shares = self.paying(key, wanted, admitted_us)
+        shares = self.shares(key, wanted.billing, admitted_us)
         ceiling = self._ceiling(wanted, admitted_us) if any(share.is_money for share in shares) else None
         run = None if kept is None else self._run_of(kept)
-        stakes = self.stakes(key, admitted_us)
+        stakes = self.stakes_of(None if key is None else key.id)
         return self._ask(_Reserving(self, key, kept, Wanted(wanted, ceiling), shares, stakes, run, admitted_us))
 
     def _ask(self, question: "_Question") -> "CoroutineType[Any, Any, Any]":
@@ -131,40 +131,28 @@ class SharedKeeper(Keeper):
 
     # What questions and reservations need of it: `limits.shared.held.Desk`.
 
-    def paying(self, key: Key | None, estimate: Estimate, admitted_us: int) -> Sequence[Share]:
-        """The budgets that have to pay, as they are now."""
-        return self.shares(key, estimate.billing, admitted_us)
-
-    def stakes(self, key: Key | None, admitted_us: int) -> Sequence[Stake]:  # noqa: ARG002  # rolled by `paying`
-        """Where it is counted and held: everything of the key, and of the gateway."""
-        return [self._stake(whose, tally) for whose, account in self._accounts(key) for tally in account.tallies]
-
-    def count_in(
-        self, key: Key | None, admitted_us: int, usage: Usage | None, cost: Cost | None, stakes: Sequence[Stake]
-    ) -> None:
-        """Add what was used to `stakes`, and to those that have begun since."""
-        counted = dict.fromkeys(stakes)
-        for whose, account in self._accounts(key):
-            for tally in account.tallies:
-                if tally.span.has(admitted_us):
-                    counted[self._stake(whose, tally)] = None
-        for stake in counted:
-            stake.spend(usage, cost)
-            self.tell(stake)
-
-    def count_by(self, key_id: str, admitted_us: int, usage: Usage | None, cost: Cost | None) -> None:
-        """Add what a batch used."""
-        for stake in self.stakes_of(key_id):
-            if stake.tally.span.has(admitted_us):
-                stake.spend(usage, cost)
-                self.tell(stake)
-
-    def stakes_of(self, key_id: str) -> list[Stake]:
-        """In everything of a key, and of the gateway."""
-        accounts = [(key_id, self._account_of_id(key_id)), (None, self._gateway)]
+    def stakes_of(self, key_id: str | None) -> list[Stake]:
+        """Where it is counted and held: everything of a key, and of the gateway."""
+        own = None if key_id is None else self._account_of(key_id)
+        accounts = [(key_id, own), (None, self._gateway)]
         return [
             self._stake(whose, tally) for whose, account in accounts if account is not None for tally in account.tallies
         ]
+
+    def count_in(
+        self,
+        key_id: str | None,
+        admitted_us: int,
+        usage: Usage | None,
+        cost: Cost | None,
+        stakes: Sequence[Stake] = (),
+    ) -> None:
+        """Add what was used to `stakes`, and to those that have begun since."""
+        counted = dict.fromkeys(stakes)
+        counted |= dict.fromkeys(stake for stake in self.stakes_of(key_id) if stake.tally.span.has(admitted_us))
+        for stake in counted:
+            stake.spend(usage, cost)
+            self.tell(stake)
 
     def ceiling_of(self, estimate: Estimate, admitted_us: int) -> Ceiling | None:
         """The dearest rates, where they are known."""
@@ -184,7 +172,7 @@ class SharedKeeper(Keeper):
         tallies: Sequence[Tally],  # noqa: ARG002  # stakes are counted by `count_in`
     ) -> None:
         """What was used where nothing was limited."""
-        self.count_in(key, admitted_us, usage, cost, ())
+        self.count_in(None if key is None else key.id, admitted_us, usage, cost)
 
     def tell(self, letter: Letter) -> None:
         """Something has changed."""
@@ -279,7 +267,7 @@ class SharedKeeper(Keeper):
 
     def heard(self, stake: Stake) -> None:
         """There are new sums."""
-        account = self._account_of_id(stake.key_id)
+        account = self._account_of(stake.key_id)
         if self._on_spent is not None and account is not None:
             for share in account.shares:
                 if share.tally is stake.tally and share.spent >= share.told_at:
@@ -308,17 +296,6 @@ class SharedKeeper(Keeper):
 
     def _kept_of(self, key: Key | None) -> Kept | None:
         return None if key is None else self._kept.get(key.id) or self._late(key)
-
-    def _accounts(self, key: Key | None) -> list[tuple[str | None, Account]]:
-        kept = None if key is None else self._kept.get(key.id)
-        gateway: tuple[str | None, Account] = (None, self._gateway)
-        return [gateway] if key is None or kept is None else [(key.id, kept.account), gateway]
-
-    def _account_of_id(self, key_id: str | None) -> Account | None:
-        if key_id is None:
-            return self._gateway
-        kept = self._kept.get(key_id)
-        return None if kept is None else kept.account
 
     def _stake(self, key_id: str | None, tally: Tally) -> Stake:
         """In a tally. One that a new period begins with knows all: nothing was spent in it before."""

@@ -165,7 +165,7 @@ class SharedLoader:
         await self._written()
         own = await asyncio.to_thread(self._own, stakes)
         for (stake, _), before in zip(stakes, own, strict=True):
-            stake.own.load(before.billed_nano, before.estimate_nano, before.tokens)
+            stake.own.add(before.billed_nano, before.estimate_nano, before.tokens)
             stake.is_known = True
             self._finding_out.pop(stake, None)
             self._keeper.tell(stake)

@@ -13,7 +13,7 @@ from clearway.core.usage import Cost, Usage
 from clearway.limits.period import FOR_GOOD, Span
 from clearway.limits.rates import Rates
 from clearway.limits.shared.keys import Places
-from clearway.limits.tally import Tally
+from clearway.limits.tally import Tally, amounts
 
 _DAY_US = 86_400 * 1_000_000
 _MORE_THAN_A_DAY, _MORE_THAN_A_WEEK = 2, 14
@@ -68,14 +68,7 @@ class Stake:
 
     def spend(self, usage: Usage | None, cost: Cost | None) -> None:
         """Count what was used."""
-        own = self.own
-        if usage is not None:
-            own.tokens += usage.prompt_tokens + usage.output_tokens
-        if cost is not None and cost.nano:
-            if cost.billing == "billed":
-                own.billed += cost.nano
-            else:
-                own.estimates += cost.nano
+        self.own.add(*amounts(usage, cost))
 
     def hold(self, nano: int, tokens: int) -> None:
         """More is held, or less: the sums follow when they are heard."""
@@ -155,16 +148,12 @@ class Run:
 
     def limits(self) -> tuple[int, int, int]:
         """Requests, input and output tokens per minute; 0: there is no such limit."""
-        rates = self.rates
-        buckets = (rates.requests, rates.input_tokens, rates.output_tokens)
-        requests, prompt, output = (0 if bucket is None else bucket.per_minute for bucket in buckets)
+        requests, prompt, output = (0 if bucket is None else bucket.per_minute for bucket in self.rates.shown)
         return requests, prompt, output
 
     def take_in(self, levels: Sequence[float], now: float) -> None:
         """What the server's buckets hold."""
-        rates = self.rates
-        buckets = (rates.requests, rates.input_tokens, rates.output_tokens)
-        for bucket, level in zip(buckets, levels, strict=True):
+        for bucket, level in zip(self.rates.shown, levels, strict=True):
             if bucket is not None:
                 bucket.set_level(level, now)
 

@@ -16,7 +16,6 @@ from clearway.wire.chat.usage import service_tier, usage_object
 DONE = b"data: [DONE]\n\n"
 KEEP_ALIVE = b": keepalive\n\n"
 """A comment, which every client passes over."""
-ERROR = b"data: %b\n\n"
 
 _encode = msgspec.json.encode
 

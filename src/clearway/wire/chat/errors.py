@@ -31,6 +31,7 @@ from clearway.core.fields import Headers
 from clearway.wire.body import Unreadable
 from clearway.wire.hub.events import Problem
 from clearway.wire.hub.notes import Refusal
+from clearway.wire.messages.errors import fields_of
 
 _Told = tuple[int, str, str | None]
 
@@ -104,16 +105,7 @@ def render(error: GatewayError, request_id: str) -> tuple[int, list[tuple[bytes,
     status, kind, code = told_as(error)
     param = error.param if isinstance(error, Refusal) else None
     body = error_body(f"Clearway: {error.sentence}", kind, code, param)
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", b"%d" % len(body)),
-        (b"x-clearway-error", error.code.encode()),
-        (b"x-request-id", request_id.encode()),
-    ]
-    if error.retry_after_s is not None:
-        headers.append((b"retry-after", b"%d" % error.retry_after_s))
-    if is_final(error):
-        headers.append((b"x-should-retry", b"false"))
+    headers = fields_of(error, body, (b"x-request-id", request_id.encode()))
     if isinstance(error, LimitExceeded):
         headers += limits(error.fields, None)
     return status, headers, body
@@ -129,14 +121,6 @@ def told_as(error: GatewayError) -> _Told:
     if error.status < _SERVER:
         return error.status, "invalid_request_error", "invalid_value" if error.status == _BAD else error.code
     return error.status, "server_error", "server_error" if error.code == "internal" else error.code
-
-
-def is_final(error: GatewayError) -> bool:
-    """Whether trying again at once is in vain; the SDK tries statuses of 429 and 5xx again by itself."""
-    if isinstance(error, BudgetExceeded):
-        return True
-    ours = not isinstance(error, UpstreamError) or isinstance(error, UpstreamRefusedUs)
-    return ours and error.retry_after_s is None
 
 
 def in_stream(error: GatewayError) -> bytes:
@@ -164,8 +148,7 @@ def upstreams(status: int, body: bytes, *, model: str, asked: str) -> tuple[int,
         problem = Problem(kind, f"the upstream answered {status} without a reason that can be read")
         if status >= _SERVER and status not in _BY_STATUS:
             return 502, error_body(f"Clearway: {problem.message}", "server_error", "upstream_error")
-    told_status, body = of_problem(problem, status, model=model, asked=asked)
-    return told_status, body
+    return of_problem(problem, status, model=model, asked=asked)
 
 
 def of_problem(problem: Problem, status: int | None, *, model: str, asked: str) -> tuple[int, bytes]:

@@ -68,11 +68,6 @@ class Notes:
         message = f"{param} would be {what.replace('_', ' ')}{more}, and this key is strict"
         raise Refusal(param, message, "unsupported_parameter", hint="leave it out, or use a key that is not strict")
 
-    @property
-    def all(self) -> tuple[str, ...]:
-        """Each note."""
-        return tuple(self._noted)
-
     def header(self) -> bytes:
         """The value of `x-clearway-warnings`; empty where there is nothing to tell."""
         told: list[str] = []

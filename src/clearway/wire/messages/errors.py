@@ -48,19 +48,25 @@ def render(error: GatewayError, request_id: str) -> tuple[int, list[tuple[bytes,
             "request_id": request_id,
         }
     )
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", b"%d" % len(body)),
-        (b"x-clearway-error", error.code.encode()),
-        (b"request-id", request_id.encode()),
-    ]
-    if error.retry_after_s is not None:
-        headers.append((b"retry-after", b"%d" % error.retry_after_s))
-    if _is_final(error):
-        headers.append((b"x-should-retry", b"false"))
+    headers = fields_of(error, body, (b"request-id", request_id.encode()))
     if isinstance(error, LimitExceeded):
         headers += error.fields
     return error.status, headers, body
+
+
+def fields_of(error: GatewayError, body: bytes, named: tuple[bytes, bytes]) -> list[tuple[bytes, bytes]]:
+    """The fields that every format has with an error of ours; `named` is the one that names the request."""
+    fields = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"x-clearway-error", error.code.encode()),
+        named,
+    ]
+    if error.retry_after_s is not None:
+        fields.append((b"retry-after", b"%d" % error.retry_after_s))
+    if _is_final(error):
+        fields.append((b"x-should-retry", b"false"))
+    return fields
 
 
 def _is_final(error: GatewayError) -> bool:
