@@ -294,7 +294,7 @@ class FakeUpstream:
         except Exception as error:  # noqa: BLE001  # whatever a script raises is told to the test
             self._failures.append(error)
         finally:
-            connection.over("ended_at")
+            connection.end(writer)
             writer.close()
             with contextlib.suppress(ConnectionError, asyncio.CancelledError):
                 await writer.wait_closed()
@@ -305,7 +305,9 @@ class FakeUpstream:
         try:
             for piece in said.pieces:
                 connection.talk.said_at = time.monotonic()
-                if isinstance(piece, Cut):
+                if piece is Cut.FIN:
+                    connection.end(writer)
+                elif piece is Cut.RST:
                     connection.over("ended_at")
                 step = asyncio.ensure_future(_step(piece, writer))
                 await asyncio.wait({step, leaving}, return_when=asyncio.FIRST_COMPLETED)
@@ -343,6 +345,12 @@ class _Connection(asyncio.StreamReaderProtocol):
             if self.talk.left_at is None and self.talk.ended_at is None:
                 setattr(self.talk, how, time.monotonic())
                 self._journal.changed.notify_all()
+
+    def end(self, writer: asyncio.StreamWriter) -> None:
+        """End this side. It is told only once the FIN is out: whoever waits for it may rely on that."""
+        with contextlib.suppress(OSError):
+            writer.write_eof()
+        self.over("ended_at")
 
     def eof_received(self) -> bool:
         """The other side has ended its half."""
