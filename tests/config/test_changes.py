@@ -94,6 +94,8 @@ IN_FORCE = {
     "chat.names",
     "chat.caches",
     "chat.reasoning",
+    "chat.thoughts",
+    "chat.thoughts_s",
     "models.abilities",
     "server.max_body",
     "server.max_buffered",

@@ -61,7 +61,7 @@ class Client:
 
 
 def _sink(client: Client, *, stream: bool) -> ChatSink:
-    return ChatSink(client, "0190", ask(stream=stream), "claude-sonnet-5-5", SystemClock())
+    return ChatSink(client, "0190", ask(stream=stream), "claude-sonnet-5-5", SystemClock(), lambda _: None)
 
 
 @pytest.mark.parametrize("whole", [start() + text(0, "a"), start() + text(0, "a") + OVERLOADED], ids=["end", "error"])
@@ -142,7 +142,7 @@ def test_what_cannot_be_read(said: bytes) -> None:
 def test_names_end_no_field() -> None:
     """A model's name with the end of a line in it begins no field of the answer."""
     client = Client()
-    sink = ChatSink(client, "0190", ask(), "a\r\nset-cookie: x", SystemClock())
+    sink = ChatSink(client, "0190", ask(), "a\r\nset-cookie: x", SystemClock(), lambda _: None)
     sink.start(404, STREAM)
     sink.finish(b"{}")
 

@@ -23,6 +23,7 @@ from clearway.core.secret import Secret
 from clearway.gateway.objects.holds import Holds
 from clearway.gateway.pipeline import Lasting
 from clearway.gateway.running import Running as RunningExchanges
+from clearway.gateway.thoughts import Thoughts
 from clearway.gateway.wrong_keys import WrongKeys
 from clearway.keys.model import KeySpec
 from clearway.ledger.administration import Actor
@@ -140,6 +141,7 @@ async def gateway(
             owners=OwnerTable(store.database),
             holds=Holds(keeper, clock, sharing.batches() if sharing is not None else None),
             secret=kept.secret,
+            thoughts=Thoughts(clock),
             counts=Counters(),
             environ=environ,
             clock=clock,

@@ -24,6 +24,7 @@ from clearway.gateway.objects.holds import Holds
 from clearway.gateway.objects.serve import Objects
 from clearway.gateway.pipeline import Gateway, Lasting, Settings
 from clearway.gateway.route import Router
+from clearway.gateway.thoughts import Thoughts
 from clearway.ledger.objects import OwnerTable
 from clearway.ledger.writer import Writer
 from clearway.limits.keeper import Ceilings, Keeper
@@ -64,6 +65,8 @@ class Making(msgspec.Struct, frozen=True, kw_only=True):
     holds: Holds
     secret: Secret
     """The installation's."""
+    thoughts: Thoughts
+    """What models thought."""
     counts: Counters
     """What each upstream has done."""
     environ: Mapping[str, str]
@@ -94,6 +97,7 @@ class Making(msgspec.Struct, frozen=True, kw_only=True):
             self.windows.spend(self.credentials(upstreams))
             self.keeper.adjust(limits, ceilings)
             self.limits_changed()
+            self.thoughts.adjust(room=config.chat.thoughts, lasts_s=config.chat.thoughts_s)
             log = ExchangeLog()
             books = Books(
                 journal=self.writer,
@@ -122,7 +126,7 @@ class Making(msgspec.Struct, frozen=True, kw_only=True):
                 router=router,
                 books=books,
                 objects=objects,
-                chat=Chat(chat, router, self.clock),
+                chat=Chat(chat, router, self.clock, self.thoughts),
             )
 
         return walk

@@ -174,6 +174,11 @@ class Chat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     reasoning: Reasoning = "default"
     """In which members thoughts are told: `default` (`reasoning_content` and `reasoning_details`), `openrouter`,
     `litellm`, `deepseek`, `none`. A request may say it with `x-clearway-reasoning`. Default `default`."""
+    thoughts: Annotated[int, msgspec.Meta(ge=0, extra={"unit": "bytes"})] = 64_000_000
+    """What models thought is kept in memory and put back for clients that drop it, up to so many bytes, an eighth
+    of them for one key. 0: it is not kept. Default 64MB."""
+    thoughts_s: Seconds = 3600.0
+    """How long it is kept. Default 3600."""
 
 
 class UsageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

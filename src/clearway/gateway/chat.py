@@ -7,6 +7,7 @@ Used by gateway/pipeline.
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import get_args
 
 import msgspec
@@ -21,6 +22,7 @@ from clearway.gateway.chat_sink import ChatSink
 from clearway.gateway.decode import Asked
 from clearway.gateway.headers import CREDENTIALS, first, is_ours
 from clearway.gateway.route import Router, Target
+from clearway.gateway.thoughts import Thoughts
 from clearway.ledger.installation import keyed_hash
 from clearway.upstreams.protocol import Upstream
 from clearway.wire.body import Peek
@@ -57,10 +59,12 @@ class Chat:
         settings: How.
         router: Knows aliases and upstreams.
         clock: The time.
+        thoughts: What models thought, for clients that drop it.
     """
 
-    def __init__(self, settings: ChatSettings, router: Router, clock: Clock) -> None:
+    def __init__(self, settings: ChatSettings, router: Router, clock: Clock, thoughts: Thoughts) -> None:
         self._settings = settings
+        self._thoughts = thoughts
         self._router = router
         self._clock = clock
 
@@ -79,24 +83,34 @@ class Chat:
         if own and walk.caller.credential == "subscription":
             hint = "send an API key, or use the Messages API with the client that the login belongs to"
             raise NotAllowed("a subscription's login is not used for translated requests", hint=hint)
-        plain, asking = walk.asked.plain, self._asking(walk, model)
+        owner = self._owner(walk, own=own)
+        plain, asking = walk.asked.plain, self._asking(walk, model, owner)
         if len(plain) <= _AT_ONCE:
             translated = translate(read(plain), asking)
         else:
             # So that nobody waits for the conversation of one.
             translated = await asyncio.to_thread(lambda: translate(read(plain), asking))
-        sink = ChatSink(walk.sink, walk.exchange.id, translated, model, self._clock)
+        keep = partial(self._thoughts.keep, owner)
+        sink = ChatSink(walk.sink, walk.exchange.id, translated, model, self._clock, keep)
         peek = Peek(model=model, stream=True, max_tokens=translated.max_tokens)
         body, fields = translated.body, _fields(walk.call.headers, translated, own=own)
         asked = Asked(body, body, peek, readable=True, ours=fields)
         return Walk(walk.exchange, walk.call, walk.caller, asked, sink), targets
 
-    def _asking(self, walk: Walk, model: str) -> Asking:
+    def _owner(self, walk: Walk, *, own: bool) -> str:
+        """Whose thoughts are put back: those of the key, or of the credential that the client brought."""
         key = walk.caller.key
-        owner = "" if key is None else key.id
+        if key is not None or not own:
+            return "" if key is None else key.id
+        brought = _brought(walk.call.headers)
+        return keyed_hash(self._settings.secret, "thoughts", brought[0]) if brought else ""
+
+    def _asking(self, walk: Walk, model: str, owner: str) -> Asking:
+        key = walk.caller.key
+        key_id = "" if key is None else key.id
 
         def hide(person: str) -> str:
-            named = f"{owner}\0{person}".encode("utf-8", "surrogatepass")
+            named = f"{key_id}\0{person}".encode("utf-8", "surrogatepass")
             return keyed_hash(self._settings.secret, "chat-user", named)
 
         return Asking(
@@ -107,6 +121,7 @@ class Chat:
             is_strict=key is not None and key.strict,
             caches=self._settings.caches,
             reasoning=self._reasoning(walk.call.headers),
+            recall=partial(self._thoughts.find, owner),
         )
 
     def _reasoning(self, headers: Headers) -> Reasoning:
@@ -133,6 +148,10 @@ def _fields(headers: Headers, translated: Translated, *, own: bool) -> Fields:
     fields += [(b"anthropic-beta", beta.encode()) for beta in translated.betas]
     fields += [field for field in headers if field[0] == b"anthropic-beta"]
     if own:
-        brought = [value for name, value in headers if name in CREDENTIALS and not is_ours(value)]
-        fields += [(b"x-api-key", value.strip().rsplit(b" ", 1)[-1]) for value in brought[:1]]
+        fields += [(b"x-api-key", value.strip().rsplit(b" ", 1)[-1]) for value in _brought(headers)[:1]]
     return Fields.of(fields)
+
+
+def _brought(headers: Headers) -> list[bytes]:
+    """The client's own credentials."""
+    return [value for name, value in headers if name in CREDENTIALS and not is_ours(value)]

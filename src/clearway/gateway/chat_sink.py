@@ -9,7 +9,7 @@ Used by gateway/chat.
 """
 
 import zlib
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -19,12 +19,13 @@ from clearway.core.fields import Headers
 from clearway.gateway.call import Sink
 from clearway.gateway.headers import EXCHANGE_HEADER, by_name
 from clearway.wire.chat import errors
-from clearway.wire.chat.answer import Answer, Failed
+from clearway.wire.chat.answer import Answer, Ended, Failed, Opened, Piece, Text, Thought
 from clearway.wire.chat.chunks import KEEP_ALIVE, Chunks
 from clearway.wire.chat.request import Translated
 from clearway.wire.chat.whole import Whole
 from clearway.wire.encoding import Inflater
 from clearway.wire.hub.events import Event, Problem, events_of, read_event
+from clearway.wire.hub.kept import Keeping, Kept
 from clearway.wire.hub.notes import printable
 from clearway.wire.messages.watch import BODY_LIMIT, PING
 from clearway.wire.sse import DataScanner
@@ -46,9 +47,18 @@ class ChatSink:
         translated: The request.
         model: As it is asked for upstream.
         clock: The time.
+        keep: Takes what was thought in the whole answer.
     """
 
-    def __init__(self, sink: Sink, exchange_id: str, translated: Translated, model: str, clock: Clock) -> None:
+    def __init__(  # what an answer is told with
+        self,
+        sink: Sink,
+        exchange_id: str,
+        translated: Translated,
+        model: str,
+        clock: Clock,
+        keep: Callable[[Kept], None],
+    ) -> None:
         self._sink = sink
         self._exchange_id = exchange_id
         self._translated = translated
@@ -58,6 +68,11 @@ class ChatSink:
         self._answer = Answer(translated.plan)
         self._chunks = Chunks(translated.form) if translated.is_stream else None
         self._whole = None if translated.is_stream else Whole(translated.form)
+        self._keep = keep
+        plan = translated.plan
+        # Where a text stands for a call, or a call for a text, the client's turn is not the model's.
+        self._may_keep = not (plan.emulated or plan.is_json_tool)
+        self._keeping: Keeping | None = None
         self._scanner = DataScanner()
         self._inflater: Inflater | None = None
         self._status = _OK
@@ -172,12 +187,32 @@ class ChatSink:
 
     def _tell(self, event: Event) -> None:
         for piece in self._answer.feed(event):
+            if self._keeping is not None or (self._may_keep and isinstance(piece, Thought)):
+                self._note(piece)
             if isinstance(piece, Failed):
                 self._fail(piece.problem)
             elif self._chunks is not None:
                 self._said += self._chunks.write(piece)
             elif self._whole is not None:
                 self._whole.take(piece)
+
+    def _note(self, piece: Piece) -> None:
+        """Collect what may have to be put back into the next request; from the first thought on."""
+        if self._keeping is None:
+            self._keeping = Keeping(self._model)
+        match piece:
+            case Text():
+                self._keeping.say(bytes(piece.text))
+            case Thought():
+                text, signature, hidden = map(bytes, (piece.text, piece.signature, piece.hidden))
+                self._keeping.think(text, signature, hidden, is_first=piece.is_first)
+            case Opened():
+                self._keeping.call(piece.id)
+            case Ended():
+                if (kept := self._keeping.kept()) is not None:
+                    self._keep(kept)
+            case _:
+                pass
 
     def _say(self) -> None:
         """Send what there is to say."""

@@ -13,6 +13,7 @@ from clearway.wire.chat.thoughts import restored
 from clearway.wire.chat.types import KNOWN_MEMBERS, FunctionCall, Json, Message, ToolCall, typed
 from clearway.wire.hub.caching import mark_last, marker
 from clearway.wire.hub.ids import clean_id
+from clearway.wire.hub.kept import Recall, put_back
 from clearway.wire.hub.notes import Notes, Refusal
 from clearway.wire.hub.tools import Names
 from clearway.wire.hub.turns import Block, Item, text_block
@@ -67,10 +68,22 @@ class Reader:
         names: The tools' names.
         wrapped: Tools, by the name that is sent, whose arguments stand within one member.
         notes: Where changes are told.
+        model: Who is to read them.
+        recall: Finds what was thought, where the client dropped it.
     """
 
-    def __init__(self, names: Names, wrapped: dict[str, Literal["input", "value"]], notes: Notes) -> None:
+    def __init__(
+        self,
+        names: Names,
+        wrapped: dict[str, Literal["input", "value"]],
+        notes: Notes,
+        *,
+        model: str,
+        recall: Recall | None = None,
+    ) -> None:
         self._names = names
+        self._model = model
+        self._recall = recall
         self._wrapped = wrapped
         self._notes = notes
         self._pending: dict[str, list[str]] = {}
@@ -150,6 +163,8 @@ class Reader:
             call_id = f"call_{place}_f"
             self._pending.setdefault(message.function_call.name, []).append(call_id)
             blocks.append(self._tool_use(message.function_call, f"{where}.function_call", call_id))
+        if self._recall is not None and not (message.reasoning_details or message.thinking_blocks):
+            blocks = put_back(self._recall, self._model, blocks) or blocks
         return self._marked(blocks, message, where)
 
     def _call(self, call: ToolCall, where: str, fallback_id: str) -> Block:

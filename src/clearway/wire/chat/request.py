@@ -18,6 +18,7 @@ from clearway.wire.chat.structure import Structure, hold_to_call, hold_to_form
 from clearway.wire.chat.tools import Offer, read_tools, search_tool
 from clearway.wire.chat.types import Json, typed
 from clearway.wire.hub.caching import bound, marker, with_ttl
+from clearway.wire.hub.kept import Recall
 from clearway.wire.hub.models import Abilities
 from clearway.wire.hub.notes import Notes, Refusal
 from clearway.wire.hub.plan import Plan
@@ -43,6 +44,8 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
     caches: bool = True
     """Breakpoints are set where the client sets none."""
     reasoning: Reasoning = "default"
+    recall: Recall | None = None
+    """Finds what was thought in a turn before."""
 
 
 class Translated(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,9 +109,11 @@ class _Translation:
         if search is not None:
             tools.append(search)
         raw: list[Json] = self._fields["messages"]  # type: ignore[assignment]  # `read_messages` has looked
-        conversation = Reader(names, wrapped, notes).read(messages, raw)
+        asking = self._asking
+        reader = Reader(names, wrapped, notes, model=asking.model, recall=asking.recall)
+        conversation = reader.read(messages, raw)
 
-        asked_for = wish(given, notes, shows=self._asking.reasoning != "none")
+        asked_for = wish(given, notes, shows=asking.reasoning != "none")
         thought = think(asked_for, abilities, bound_of(given, abilities, notes), notes)
         structure = Structure(self._loop_may_think(thought, conversation), offer.wanted)
         hold_to_call(structure, offer.tools, asked_for, abilities, notes)

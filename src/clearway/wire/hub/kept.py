@@ -1,0 +1,166 @@
+"""What was thought in a turn, to be put back where a client drops it. Pure.
+
+Owns what is kept of one answer, the names under which it is found again, and how it
+gets back into its place. A turn gets it back only while it says what it said: the same
+calls, and around them the same text.
+Rules: a block of thinking goes back as it came, to the byte, and stands where it stood
+(the Messages API's on extended thinking, read 2026-11-21).
+Used by the translators of every spoke, and by gateway/thoughts, which holds it.
+"""
+
+from collections.abc import Callable
+from hashlib import blake2b
+
+import msgspec
+
+from clearway.wire.hub.turns import Block
+
+THOUGHT = -1
+CALL = -2
+"""Places in a turn; any other number is the length of a text, in characters."""
+
+
+class Kept(msgspec.Struct, frozen=True, array_like=True):
+    """What was thought in one turn."""
+
+    model: str
+    """Which alone may read it."""
+    thoughts: tuple[bytes, ...]
+    """The blocks as JSON, in their order."""
+    places: tuple[int, ...]
+    """What stood in the turn, one after the other."""
+    calls: tuple[str, ...]
+    text: bytes
+    """A hash of all text."""
+
+
+Recall = Callable[[str], Kept | None]
+"""Finds what was kept under a name."""
+
+
+def name_of(kept: Kept) -> str:
+    """Under which name it is kept: the turn's first call, or else its text."""
+    return kept.calls[0] if kept.calls else kept.text.hex()
+
+
+class Keeping:
+    """Collects what is kept of one answer; fed with what it is made of, in order.
+
+    Growth: the texts of the answer, from its first thought on.
+
+    Args:
+        model: Which answers.
+    """
+
+    __slots__ = ("_calls", "_model", "_places", "_said", "_texts", "_thoughts")
+
+    def __init__(self, model: str) -> None:
+        self._model = model
+        self._thoughts: list[_Thought] = []
+        self._places: list[int] = []
+        self._calls: list[str] = []
+        self._texts: list[list[bytes]] = []
+        self._said = False
+
+    def think(self, text: bytes, signature: bytes, hidden: bytes, *, is_first: bool) -> None:
+        """A piece of a thought, each part as JSON or empty."""
+        if is_first:
+            self._thoughts.append(_Thought())
+            self._places.append(THOUGHT)
+            self._said = False
+        if self._thoughts:
+            self._thoughts[-1].add(text, signature, hidden)
+
+    def say(self, text: bytes) -> None:
+        """A piece of text, as JSON."""
+        if not self._said:
+            self._said = True
+            self._texts.append([])
+            self._places.append(len(self._texts) - 1)
+        self._texts[-1].append(text[1:-1])
+
+    def call(self, call_id: str) -> None:
+        """A call of a tool of the client's."""
+        self._calls.append(call_id)
+        self._places.append(CALL)
+        self._said = False
+
+    def kept(self) -> Kept | None:
+        """What is to be kept of the whole answer; None where nothing was thought that could go back."""
+        thoughts = [thought.block() for thought in self._thoughts]
+        if not thoughts or None in thoughts:
+            return None
+        try:
+            texts = [msgspec.json.decode(b'"%b"' % b"".join(parts), type=str) for parts in self._texts]
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return None  # half a letter: it was cut off, and nobody will say it again
+        places = tuple(place if place < 0 else len(texts[place]) for place in self._places)
+        said = _hash("".join(texts))
+        return Kept(self._model, tuple(filter(None, thoughts)), places, tuple(self._calls), said)
+
+
+class _Thought:
+    __slots__ = ("hidden", "signature", "text")
+
+    def __init__(self) -> None:
+        self.text: list[bytes] = []
+        self.signature = b""
+        self.hidden = b""
+
+    def add(self, text: bytes, signature: bytes, hidden: bytes) -> None:
+        if text:
+            self.text.append(text[1:-1])
+        self.signature = signature or self.signature
+        self.hidden = hidden or self.hidden
+
+    def block(self) -> bytes | None:
+        if self.hidden:
+            return b'{"type":"redacted_thinking","data":%b}' % self.hidden
+        if not self.signature:
+            return None
+        text = b"".join(self.text)
+        return b'{"type":"thinking","thinking":"%b","signature":%b}' % (text, self.signature)
+
+
+def put_back(recall: Recall, model: str, blocks: list[Block]) -> list[Block] | None:
+    """A turn with its thoughts; None: nothing is kept of it, or it is not what it was.
+
+    Args:
+        recall: Finds what is kept.
+        model: Who is to read it.
+        blocks: Text and calls of the turn, as the client has them.
+    """
+    texts = [block for block in blocks if block.get("type") == "text"]
+    calls = [block for block in blocks if block.get("type") == "tool_use"]
+    if len(texts) + len(calls) != len(blocks):
+        return None
+    said = "".join(str(block["text"]) for block in texts)
+    called, text = tuple(str(block["id"]) for block in calls), _hash(said)
+    kept = recall(called[0] if called else text.hex())
+    if kept is None or (kept.model, kept.calls, kept.text) != (model, called, text):
+        return None
+    return _ordered(kept, said, texts, calls)
+
+
+def _ordered(kept: Kept, said: str, texts: list[Block], calls: list[Block]) -> list[Block]:
+    made: list[Block] = []
+    thoughts, called = iter(kept.thoughts), iter(calls)
+    start = 0
+    for place in kept.places:
+        if place == THOUGHT:
+            made.append(msgspec.json.decode(next(thoughts), type=dict[str, object]))
+        elif place == CALL:
+            made.append(next(called))
+        else:
+            part, start = said[start : start + place], start + place
+            if part.strip():  # white space alone is refused
+                made.append({"type": "text", "text": part})
+    if control := next((block["cache_control"] for block in reversed(texts) if "cache_control" in block), None):
+        next(block for block in reversed(made) if block.get("type") == "text")["cache_control"] = control
+    return made
+
+
+def _hash(text: str) -> bytes:
+    # White space alone is not sent, so a turn without words is one without text.
+    said = text if text.strip() else ""
+    return blake2b(said.encode("utf-8", "surrogatepass"), digest_size=16).digest()
