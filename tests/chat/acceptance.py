@@ -92,7 +92,7 @@ ACCEPTANCE: dict[str, str] = {
     "CS10": "the deltas make what a whole answer is",
     "CS11": "letters are never broken",
     "CS12": "a signature without text is delivered",
-    "E1": "a 400 of the upstream's is one, with its words",
+    "E1": "a 400 of the upstream's is one, with its words; `param` is the place in the client's own request",
     "E2": "a prompt that is too long is `context_length_exceeded`",
     "E3": "a refused credential of the gateway's is a 502; the client's own is a 401",
     "E4": "a 404 names the alias and the model",
@@ -130,6 +130,5 @@ CHECKS: dict[str, str] = {
 
 OPEN: dict[str, str] = {
     "CR4": "an answer that pauses is told as `length`; it is not continued yet",
-    "E1": "`param` does not point into the client's own messages yet",
 }
 """What is kept in part only, and what is missing of it."""

@@ -27,8 +27,19 @@ def ask(
     **fields: object,
 ) -> Translated:
     """A request, translated."""
-    body = msgspec.json.encode({"model": model, "messages": [USER], **fields})
-    asking = Asking(
+    return translate(read(body_of(model, **fields)), asking_for(model, strict=strict, caches=caches, reasoning=reasoning))
+
+
+def body_of(model: str = "claude-sonnet-5-5", **fields: object) -> bytes:
+    """A request."""
+    return msgspec.json.encode({"model": model, "messages": [USER], **fields})
+
+
+def asking_for(
+    model: str = "claude-sonnet-5-5", *, strict: bool = False, caches: bool = False, reasoning: Reasoning = "default"
+) -> Asking:
+    """What the translator is told."""
+    return Asking(
         model=model,
         abilities=TABLE.of(model),
         created=1_795_800_000,
@@ -37,7 +48,6 @@ def ask(
         caches=caches,
         reasoning=reasoning,
     )
-    return translate(read(body), asking)
 
 
 def sent(translated: Translated) -> Json:

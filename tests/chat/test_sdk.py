@@ -270,7 +270,7 @@ def test_models(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 OVER = "context_length_exceeded"
 ERRORS = [
-    pytest.param(400, ("invalid_request_error", "messages: no"), 400, None, id="E1"),
+    pytest.param(400, ("invalid_request_error", "messages: no"), 400, None, id="E1-no-place"),
     pytest.param(400, ("invalid_request_error", "prompt is too long: 9"), 400, OVER, id="E2"),
     pytest.param(401, ("authentication_error", "bad key"), 502, "upstream_auth_failed", id="E3"),
     pytest.param(402, ("billing_error", "pay"), 502, "upstream_auth_failed", id="E3-billing"),
@@ -314,6 +314,22 @@ def test_errors(
         assert "7" == error.response.headers["retry-after"]
     if status == 404:
         assert "gpt-4o (claude-sonnet-5-5)" in error.message
+
+
+def test_a_refusal_names_the_place_that_the_client_knows(bench: Bench, client: openai.OpenAI) -> None:
+    """E1: the upstream complains of its third block; the client hears which of its own parts that is."""
+    said = "messages.0.content.2.image.source: cannot be fetched"
+    bench.script = lambda _: error_answer(400, "invalid_request_error", said)
+    parts: Any = [
+        {"type": "text", "text": "a"},
+        {"type": "text", "text": ""},
+        {"type": "text", "text": "b"},
+        {"type": "image_url", "image_url": {"url": "https://h/a.png"}},
+    ]
+    with pytest.raises(openai.BadRequestError) as raised:
+        client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": parts}])
+
+    assert (said, "messages[0].content[3]") == (raised.value.body["message"], raised.value.param)  # type: ignore[index]  # JSON
 
 
 def test_pages_and_secrets(bench: Bench, client: openai.OpenAI) -> None:

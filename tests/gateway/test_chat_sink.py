@@ -11,7 +11,7 @@ import pytest
 
 from clearway.core.clock import SystemClock
 from clearway.core.fields import Headers
-from clearway.gateway.chat_sink import ChatSink
+from clearway.gateway.chat_sink import Backing, ChatSink
 from clearway.wire.messages.watch import PING
 from tests.chat.asking import ask
 from tests.chat.telling import end, event, start, text
@@ -61,7 +61,7 @@ class Client:
 
 
 def _sink(client: Client, *, stream: bool) -> ChatSink:
-    return ChatSink(client, "0190", ask(stream=stream), "claude-sonnet-5-5", SystemClock(), lambda _: None)
+    return ChatSink(client, "0190", ask(stream=stream), "claude-sonnet-5-5", SystemClock(), Backing())
 
 
 @pytest.mark.parametrize("whole", [start() + text(0, "a"), start() + text(0, "a") + OVERLOADED], ids=["end", "error"])
@@ -142,7 +142,7 @@ def test_what_cannot_be_read(said: bytes) -> None:
 def test_names_end_no_field() -> None:
     """A model's name with the end of a line in it begins no field of the answer."""
     client = Client()
-    sink = ChatSink(client, "0190", ask(), "a\r\nset-cookie: x", SystemClock(), lambda _: None)
+    sink = ChatSink(client, "0190", ask(), "a\r\nset-cookie: x", SystemClock(), Backing())
     sink.start(404, STREAM)
     sink.finish(b"{}")
 

@@ -18,7 +18,7 @@ from clearway.core.errors import NotAllowed
 from clearway.core.fields import Fields, Headers
 from clearway.core.secret import Secret
 from clearway.gateway.admit import Walk
-from clearway.gateway.chat_sink import ChatSink
+from clearway.gateway.chat_sink import Backing, ChatSink
 from clearway.gateway.decode import Asked
 from clearway.gateway.headers import CREDENTIALS, first, is_ours
 from clearway.gateway.route import Router, Target
@@ -28,6 +28,7 @@ from clearway.upstreams.protocol import Upstream
 from clearway.wire.body import Peek
 from clearway.wire.chat.form import Reasoning
 from clearway.wire.chat.names import model_of
+from clearway.wire.chat.places import param_of
 from clearway.wire.chat.request import Asking, Translated, read, translate
 from clearway.wire.hub.models import AbilityTable
 from clearway.wire.hub.notes import Refusal
@@ -37,6 +38,8 @@ _VERSION = b"2023-06-01"
 _AGENT = f"clearway/{__version__}".encode()
 _AT_ONCE = 512 * 1024
 """Bytes of a body that are translated between two turns of the loop; 3 ms."""
+_READ_AGAIN = 4 * 1024 * 1024
+"""Bytes of a body that are translated once more, on the loop, to find what a refusal is about; 25 ms."""
 _REASONING = b"x-clearway-reasoning"
 
 
@@ -90,8 +93,10 @@ class Chat:
         else:
             # So that nobody waits for the conversation of one.
             translated = await asyncio.to_thread(lambda: translate(read(plain), asking))
-        keep = partial(self._thoughts.keep, owner)
-        sink = ChatSink(walk.sink, walk.exchange.id, translated, model, self._clock, keep)
+        backing = Backing(keep=partial(self._thoughts.keep, owner))
+        if len(plain) <= _READ_AGAIN:
+            backing.finds = partial(param_of, body=plain, asking=asking)
+        sink = ChatSink(walk.sink, walk.exchange.id, translated, model, self._clock, backing)
         peek = Peek(model=model, stream=True, max_tokens=translated.max_tokens)
         body, fields = translated.body, _fields(walk.call.headers, translated, own=own)
         asked = Asked(body, body, peek, readable=True, ours=fields)

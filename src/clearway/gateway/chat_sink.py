@@ -11,6 +11,7 @@ Used by gateway/chat.
 import zlib
 from collections.abc import Awaitable, Callable
 
+import msgspec
 import structlog
 
 from clearway.core.clock import Clock
@@ -38,6 +39,19 @@ _KEPT = (b"retry-after", b"retry-after-ms", b"x-should-retry")
 _Body = tuple[int, bytes]
 
 
+def _nothing(_: object) -> None:
+    return None
+
+
+class Backing(msgspec.Struct):
+    """What an answer makes the gateway do, or asks it."""
+
+    keep: Callable[[Kept], None] = _nothing
+    """Takes what was thought in the whole answer."""
+    finds: Callable[[str], str | None] = _nothing
+    """Says how the client would name a place in the request that was sent."""
+
+
 class ChatSink:
     """Tells one answer.
 
@@ -47,7 +61,7 @@ class ChatSink:
         translated: The request.
         model: As it is asked for upstream.
         clock: The time.
-        keep: Takes what was thought in the whole answer.
+        backing: What else it needs of the gateway.
     """
 
     def __init__(  # what an answer is told with
@@ -57,7 +71,7 @@ class ChatSink:
         translated: Translated,
         model: str,
         clock: Clock,
-        keep: Callable[[Kept], None],
+        backing: Backing,
     ) -> None:
         self._sink = sink
         self._exchange_id = exchange_id
@@ -68,7 +82,7 @@ class ChatSink:
         self._answer = Answer(translated.plan)
         self._chunks = Chunks(translated.form) if translated.is_stream else None
         self._whole = None if translated.is_stream else Whole(translated.form)
-        self._keep = keep
+        self._backing = backing
         plan = translated.plan
         # Where a text stands for a call, or a call for a text, the client's turn is not the model's.
         self._may_keep = not (plan.emulated or plan.is_json_tool)
@@ -210,7 +224,7 @@ class ChatSink:
                 self._keeping.call(piece.id)
             case Ended():
                 if (kept := self._keeping.kept()) is not None:
-                    self._keep(kept)
+                    self._backing.keep(kept)
             case _:
                 pass
 
@@ -243,7 +257,7 @@ class ChatSink:
     def _finish_kept(self, body: bytes) -> None:
         """A refusal, or an answer that is no stream though one was asked for."""
         if self._status != _OK:
-            self._last = errors.upstreams(self._status, body, **self._names)
+            self._last = errors.upstreams(self._status, body, finds=self._backing.finds, **self._names)
             return
         try:
             for event in events_of(body):

@@ -6,6 +6,7 @@ told as 503. Used by gateway/errors and gateway/chat.
 """
 
 import re
+from collections.abc import Callable
 from datetime import datetime
 
 import msgspec
@@ -31,6 +32,7 @@ from clearway.core.fields import Headers
 from clearway.wire.body import Unreadable
 from clearway.wire.hub.events import Problem
 from clearway.wire.hub.notes import Refusal
+from clearway.wire.hub.places import place_in
 from clearway.wire.messages.errors import fields_of
 
 _Told = tuple[int, str, str | None]
@@ -129,7 +131,9 @@ def in_stream(error: GatewayError) -> bytes:
     return b"data: %b\n\n" % error_body(f"Clearway: {error.sentence}", kind, code)
 
 
-def upstreams(status: int, body: bytes, *, model: str, asked: str) -> tuple[int, bytes]:
+def upstreams(
+    status: int, body: bytes, *, model: str, asked: str, finds: Callable[[str], str | None] = lambda _: None
+) -> tuple[int, bytes]:
     """An upstream's refusal, for the client: status and body.
 
     Args:
@@ -137,6 +141,7 @@ def upstreams(status: int, body: bytes, *, model: str, asked: str) -> tuple[int,
         body: Likewise; anything.
         model: As it was asked for upstream.
         asked: As the client called it.
+        finds: Says how the client would name a place in the request that was sent.
     """
     try:
         problem = msgspec.json.decode(body, type=_Answer).error
@@ -148,10 +153,13 @@ def upstreams(status: int, body: bytes, *, model: str, asked: str) -> tuple[int,
         problem = Problem(kind, f"the upstream answered {status} without a reason that can be read")
         if status >= _SERVER and status not in _BY_STATUS:
             return 502, error_body(f"Clearway: {problem.message}", "server_error", "upstream_error")
-    return of_problem(problem, status, model=model, asked=asked)
+    param = finds(place) if problem.message and (place := place_in(problem.message)) else None
+    return of_problem(problem, status, model=model, asked=asked, param=param)
 
 
-def of_problem(problem: Problem, status: int | None, *, model: str, asked: str) -> tuple[int, bytes]:
+def of_problem(
+    problem: Problem, status: int | None, *, model: str, asked: str, param: str | None = None
+) -> tuple[int, bytes]:
     """A problem that an upstream tells, at the head of its answer or within.
 
     Args:
@@ -159,6 +167,7 @@ def of_problem(problem: Problem, status: int | None, *, model: str, asked: str) 
         status: Of the answer; None for one that began well.
         model: As it was asked for upstream.
         asked: As the client called it.
+        param: What of the client's request it is about.
     """
     kind = problem.type if problem.type in _THEIRS else _BY_STATUS.get(status or _SERVER, "api_error")
     told_status, told_kind, code = _THEIRS[kind or "api_error"]
@@ -170,7 +179,7 @@ def of_problem(problem: Problem, status: int | None, *, model: str, asked: str) 
     if kind == "not_found_error":
         name = f"{asked} ({model})" if asked != model else model
         message = f"the model {name} is not known to the upstream: {message}"
-    return told_status, error_body(message, told_kind, code)
+    return told_status, error_body(message, told_kind, code, param)
 
 
 def limits(headers: Headers, now_s: int | None) -> list[tuple[bytes, bytes]]:

@@ -102,10 +102,15 @@ class Reader:
             for name in raw[place].keys() - KNOWN_MEMBERS:
                 self._notes.add("ignored", f"{where}.{name}")
             if is_leading and message.role in _SYSTEM:
+                begun = len(system)
                 system += self._system(message, where)
+                for block in system[begun:]:
+                    self._notes.mark(block, where)
                 continue
             is_leading = False
             items.append(self._item(message, place, where))
+            for block in items[-1].blocks:
+                self._notes.mark(block, where)
         if not items:
             hint = "send a message of the role user behind it"
             raise Refusal("messages", "there are only system messages", hint=hint)
@@ -158,7 +163,9 @@ class Reader:
         if message.refusal and message.refusal.strip():
             blocks.append(text_block(message.refusal))
         for number, call in enumerate(message.tool_calls or ()):
-            blocks.append(self._call(call, f"{where}.tool_calls[{number}]", f"call_{place}_{number}"))
+            at = f"{where}.tool_calls[{number}]"
+            blocks.append(self._call(call, at, f"call_{place}_{number}"))
+            self._notes.mark(blocks[-1], at)
         if message.function_call is not None:
             call_id = f"call_{place}_f"
             self._pending.setdefault(message.function_call.name, []).append(call_id)

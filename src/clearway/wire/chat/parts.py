@@ -77,8 +77,10 @@ def blocks_of(content: str | list[Json] | Json | None, role: str, where: str, no
     parts = [content] if isinstance(content, dict) else content
     blocks = []
     for place, part in enumerate(parts):
-        block = _block(part, role, f"{where}.content[{place}]", notes)
+        at = f"{where}.content[{place}]"
+        block = _block(part, role, at, notes)
         if block is not None:
+            notes.mark(block, at)
             blocks.append(block)
     return blocks
 

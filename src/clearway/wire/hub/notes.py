@@ -18,6 +18,9 @@ What = Literal[
     "ignored", "mapped", "clamped", "dropped", "downgraded", "repaired", "approximated", "renamed", "not_enforced"
 ]
 
+WHERE = "\0where"
+"""The member that holds a mark."""
+
 _LONGEST = 2048
 _MORE = "; ...+%d"
 _ROOM = _LONGEST - len(_MORE) - 4
@@ -44,13 +47,20 @@ class Notes:
 
     Args:
         strict: Refuse instead.
+        marks: Blocks are marked with where the client has them (see places.py); such are not to be sent.
     """
 
-    __slots__ = ("_noted", "strict")
+    __slots__ = ("_noted", "marks", "strict")
 
-    def __init__(self, *, strict: bool = False) -> None:
+    def __init__(self, *, strict: bool = False, marks: bool = False) -> None:
         self.strict = strict
+        self.marks = marks
         self._noted: dict[str, None] = {}
+
+    def mark(self, block: dict[str, object], where: str) -> None:
+        """Say where the client has what became this block, unless something nearer has said it."""
+        if self.marks:
+            block.setdefault(WHERE, where)
 
     def add(self, what: What, param: str, detail: str = "") -> None:
         """Note what becomes of a field. The same note twice is one.

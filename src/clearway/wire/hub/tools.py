@@ -108,6 +108,8 @@ def definitions(
         made[name] = block
         if wrap is not None:
             wrapped[name] = wrap
+    for tool in tools if notes.marks else ():
+        notes.mark(made[names.sent(tool.name)], tool.where)
     return list(made.values()), wrapped
 
 
