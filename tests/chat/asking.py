@@ -27,7 +27,9 @@ def ask(
     **fields: object,
 ) -> Translated:
     """A request, translated."""
-    return translate(read(body_of(model, **fields)), asking_for(model, strict=strict, caches=caches, reasoning=reasoning))
+    return translate(
+        read(body_of(model, **fields)), asking_for(model, strict=strict, caches=caches, reasoning=reasoning)
+    )
 
 
 def body_of(model: str = "claude-sonnet-5-5", **fields: object) -> bytes:

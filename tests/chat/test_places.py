@@ -53,7 +53,7 @@ CASES = [
 @pytest.mark.parametrize(("place", "param"), CASES)
 def test_place(place: str, param: str | None) -> None:
     """E1: each place is the client's own, however the request was put together."""
-    assert param == param_of(place, body_of(**FIELDS), asking())
+    assert param == param_of(place, body_of("claude-sonnet-5-5", **FIELDS), asking())
 
 
 WORDS = [

@@ -20,6 +20,7 @@ class Place(msgspec.Struct, frozen=True):
     kind: Kind
     pays: Pays
     models: tuple[str, ...] = ("*",)
+    api_version: str = "2023-06-01"
 
     def open(self, request: Request) -> AbstractAsyncContextManager[Reply]:
         """Never called: routing opens nothing."""

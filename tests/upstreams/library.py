@@ -31,6 +31,7 @@ class LibraryUpstream:
     pays: Pays = "client"
     name = "library"
     models = ("*",)
+    api_version = "2023-06-01"
 
     def __init__(self, base_url: str, timeouts: Timeouts) -> None:
         self._base = httpx2.URL(base_url)

@@ -31,6 +31,7 @@ _ONLY_FOR = {
     "delays": {"replay"},
     "pace_ms": {"sim"},
     "base_url": {"anthropic", "passthrough"},
+    "api_version": {"anthropic", "passthrough"},
     "ca": {"anthropic", "passthrough"},
     "proxy": {"anthropic", "passthrough"},
 }

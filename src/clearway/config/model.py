@@ -139,6 +139,10 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Keys may make message batches there; each sees its own only (kind `anthropic`). Default false."""
     withhold_betas: tuple[str, ...] = ()
     """Values of `anthropic-beta` that are not sent on (kind `anthropic`)."""
+    api_version: Annotated[str, msgspec.Meta(pattern=r"^20\d\d-\d\d-\d\d$")] = "2023-06-01"
+    """`anthropic-version` of requests that are translated (kinds `anthropic` and `passthrough`); clients of Messages
+    say their own. From `2026-10-21` on no model takes `temperature`. Default `2023-06-01`, which compatible vendors
+    know too."""
     ca: str | None = None
     """A PEM file with further certificate authorities for this upstream and its proxy."""
     proxy: str | None = None

@@ -33,8 +33,8 @@ from clearway.wire.chat.request import Asking, Translated, read, translate
 from clearway.wire.hub.models import AbilityTable
 from clearway.wire.hub.notes import Refusal
 
-_VERSION = b"2023-06-01"
-"""Of the API: what compatible vendors know too, and the last that takes sampling."""
+_WITHOUT_SAMPLING = "2026-10-21"
+"""The first version of the API that refuses `temperature` and its like for every model."""
 _AGENT = f"clearway/{__version__}".encode()
 _AT_ONCE = 512 * 1024
 """Bytes of a body that are translated between two turns of the loop; 3 ms."""
@@ -87,7 +87,7 @@ class Chat:
             hint = "send an API key, or use the Messages API with the client that the login belongs to"
             raise NotAllowed("a subscription's login is not used for translated requests", hint=hint)
         owner = self._owner(walk, own=own)
-        plain, asking = walk.asked.plain, self._asking(walk, model, owner)
+        plain, asking = walk.asked.plain, self._asking(walk, model, targets, owner)
         if len(plain) <= _AT_ONCE:
             translated = translate(read(plain), asking)
         else:
@@ -110,7 +110,7 @@ class Chat:
         brought = _brought(walk.call.headers)
         return keyed_hash(self._settings.secret, "thoughts", brought[0]) if brought else ""
 
-    def _asking(self, walk: Walk, model: str, owner: str) -> Asking:
+    def _asking(self, walk: Walk, model: str, targets: Sequence[Target], owner: str) -> Asking:
         key = walk.caller.key
         key_id = "" if key is None else key.id
 
@@ -118,9 +118,12 @@ class Chat:
             named = f"{key_id}\0{person}".encode("utf-8", "surrogatepass")
             return keyed_hash(self._settings.secret, "chat-user", named)
 
+        abilities = self._settings.abilities.of(model)
+        if abilities.sampling and any(target.upstream.api_version >= _WITHOUT_SAMPLING for target in targets):
+            abilities = msgspec.structs.replace(abilities, sampling=False)
         return Asking(
             model=model,
-            abilities=self._settings.abilities.of(model),
+            abilities=abilities,
             created=self._clock.now_us() // 1_000_000,
             hide=hide,
             is_strict=key is not None and key.strict,
@@ -148,7 +151,6 @@ def _fields(headers: Headers, translated: Translated, *, own: bool) -> Fields:
         (b"accept", b"text/event-stream"),
         (b"accept-encoding", b"identity"),
         (b"user-agent", _AGENT),
-        (b"anthropic-version", _VERSION),
     ]
     fields += [(b"anthropic-beta", beta.encode()) for beta in translated.betas]
     fields += [field for field in headers if field[0] == b"anthropic-beta"]

@@ -21,7 +21,7 @@ class Asked(msgspec.Struct, frozen=True):
     readable: bool
     """False where the body could not be read and is relayed for what it is."""
     ours: Fields | None = None
-    """Translated: the request is ours, and these are all the fields that it has."""
+    """Translated: the request is ours, and these are all the fields that it has, but for the API's version."""
 
     def __repr__(self) -> str:
         return f"Asked({len(self.body)} bytes)"

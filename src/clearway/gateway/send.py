@@ -250,7 +250,8 @@ def _alike(targets: Sequence[Target]) -> Sequence[Target]:
 def _request(walk: Walk, target: Target) -> Request:
     call, asked = walk.call, walk.asked
     if asked.ours is not None:
-        return Request(method=b"POST", target=MESSAGES, headers=asked.ours, body=asked.body)
+        version = Fields((b"anthropic-version",), (target.upstream.api_version.encode(),))
+        return Request(method=b"POST", target=MESSAGES, headers=asked.ours.joined(version), body=asked.body)
     own = target.upstream.pays == "client"
     headers = outbound(call.headers, keep_credential=own, identity=call.endpoint in OWN_ENDPOINTS)
     body = asked.body

@@ -41,6 +41,7 @@ class AnthropicUpstream:
             raise ValueError(f"the credential of upstream {settings.name} is empty or holds blanks or other characters")
         self.name = settings.name
         self.models = settings.models
+        self.api_version = settings.api_version
         self._credential = credential
         self._auth = settings.auth
         self._withheld = frozenset(beta.strip().encode() for beta in settings.withhold_betas)

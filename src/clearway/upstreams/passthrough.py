@@ -38,6 +38,7 @@ class PassthroughUpstream:
             )
         self.name = settings.name
         self.models = settings.models
+        self.api_version = settings.api_version
         self._client = client
 
     def open(self, request: Request) -> AbstractAsyncContextManager[Reply]:

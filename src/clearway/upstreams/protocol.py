@@ -101,6 +101,11 @@ class Upstream(Protocol):
         """Patterns (`fnmatch`) of the models it serves."""
         ...
 
+    @property
+    def api_version(self) -> str:
+        """Which version of the API translated requests are sent in."""
+        ...
+
     def open(self, request: Request) -> AbstractAsyncContextManager[Reply]:
         """Send `request`; leaving the context cancels what is unread, at once.
 

@@ -50,6 +50,7 @@ class ReplayUpstream:
             raise ValueError(f"upstream {settings.name} is of kind replay and needs recordings, a folder")
         self.name = settings.name
         self.models = settings.models
+        self.api_version = settings.api_version
         self._settings = settings
         self._folder = Path(settings.recordings).expanduser()
         self._clock = clock if settings.delays == "recorded" else None

@@ -46,6 +46,7 @@ class SimUpstream:
     def __init__(self, settings: Settings, clock: Clock, timeouts: Timeouts | None = None) -> None:
         self.name = settings.name
         self.models = settings.models
+        self.api_version = settings.api_version
         self._settings = settings
         self._timeouts = timeouts or Timeouts()
         self._cache = PromptCache(clock)
