@@ -27,11 +27,13 @@ def test_version(
     with FakeUpstream(lambda _: says) as upstream:
         config = f'{anthropic(upstream.url)}\napi_version = "{version}"\n'
         home, environment = tmp_path_factory.mktemp("version"), {"UPSTREAM_CREDENTIAL": CREDENTIAL}
-        with GatewayProcess(home, config, environment=environment) as gateway:
-            with connected(gateway.url, gateway.new_key("a")) as client:
-                raw = client.chat.completions.with_raw_response.create(
-                    model=MODEL, messages=[{"role": "user", "content": "hi"}], temperature=0.5
-                )
+        with (
+            GatewayProcess(home, config, environment=environment) as gateway,
+            connected(gateway.url, gateway.new_key("a")) as client,
+        ):
+            raw = client.chat.completions.with_raw_response.create(
+                model=MODEL, messages=[{"role": "user", "content": "hi"}], temperature=0.5
+            )
         received: Any = upstream.received[-1]
 
     assert (version, sent) == (received.header("anthropic-version"), received.json().get("temperature"))
