@@ -26,6 +26,7 @@ WHOLE = {
     "output_tokens_per_minute": 2_000,
     "parallel": 4,
     "counts_estimates": True,
+    "caches": False,
 }
 
 

@@ -468,6 +468,21 @@ def test_strict_key(bench: Bench) -> None:
     assert ("seed", "unsupported_parameter") == (raised.value.param, raised.value.code)
 
 
+def test_caching_by_key(bench: Bench) -> None:
+    """C46: breakpoints are set for clients that set none, unless their key says otherwise; a change counts at once."""
+    bench.script = _says(start(), text(0, "Hi"), end())
+    key = bench.gateway.new_key("uncached", "--caching", "off")
+    seen = []
+    for change in (None, "on", "off", "default"):
+        if change is not None:
+            bench.gateway.cli("keys", "update", "uncached", "--caching", change)
+        with connected(bench.gateway.url, key) as client:
+            client.chat.completions.create(model=MODEL, messages=HI)
+        seen.append("cache_control" in bench.upstream.received[-1].body.decode())
+
+    assert [False, True, False, True] == seen
+
+
 def test_passthrough(tmp_path_factory: pytest.TempPathFactory, bench: Bench) -> None:
     """A client's own API key goes along; a subscription's login does not, and it is said why."""
     bench.script = _says(start(), text(0, "Hi"), end())

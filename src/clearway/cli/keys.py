@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import tzinfo
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -45,6 +45,11 @@ Upstream = Annotated[
     list[str] | None, typer.Option("--upstream", help="Upstream it may use, repeatable. All without it.")
 ]
 Tag = Annotated[list[str] | None, typer.Option("--tag", help="A word of yours, repeatable.")]
+Caching = Annotated[
+    Literal["on", "off", "default"] | None,
+    typer.Option(help="Set cache breakpoints for clients that set none. default: as the gateway does."),
+]
+_CACHES = {"on": True, "off": False, "default": None}
 _ENDPOINTS = ("messages", "count_tokens", "models", "files", "batches", "relay", "metrics")
 
 
@@ -74,6 +79,7 @@ def create(  # noqa: PLR0913  # one argument for each option
     tag: Tag = None,
     expires: Annotated[str, typer.Option(help="30d, a date, or never.")] = "never",
     strict: Annotated[bool, typer.Option("--strict", help="Refuse what could only be approximated.")] = False,
+    caching: Caching = None,
     budget: Budgets = None,
     rpm: Rpm = None,
     input_tpm: InputTpm = None,
@@ -96,6 +102,7 @@ def create(  # noqa: PLR0913  # one argument for each option
         upstreams=_chosen(upstream or (), known, "--upstream"),
         tags=tuple(tag or ()),
         strict=strict,
+        caches=_CACHES[caching or "default"],
     )
     limits = limits_given(
         budget=budget,
@@ -171,6 +178,7 @@ def update(  # noqa: PLR0913  # one argument for each option
     tag: Annotated[list[str] | None, typer.Option("--tag", help="Replaces the tags; '' removes all.")] = None,
     expires: Annotated[str | None, typer.Option(help="30d from now, a date, or never.")] = None,
     strict: Annotated[bool | None, typer.Option("--strict/--no-strict", help="Refuse approximations.")] = None,
+    caching: Caching = None,
     budget: Annotated[list[str] | None, typer.Option("--budget", help="Replaces the budgets; '' removes all.")] = None,
     rpm: Rpm = None,
     input_tpm: InputTpm = None,
@@ -201,6 +209,8 @@ def update(  # noqa: PLR0913  # one argument for each option
         parallel=parallel,
         count_estimates=count_estimates,
     )
+    if caching is not None:
+        given["caches"] = _CACHES[caching]
     if expires is not None:
         given["expires_us"] = future(expires, now_us=now_us, zone=zone, option="--expires")
     if not given:
@@ -266,6 +276,7 @@ def _print_key(context: typer.Context, key: Key, zone: tzinfo, budgets: Iterable
         ("upstreams", _or_all(key.upstreams)),
         ("tags", ", ".join(key.tags) or "-"),
         ("strict", "yes" if key.strict else "no"),
+        ("caching", {True: "on", False: "off", None: "as the gateway"}[key.caches]),
         ("limits", ", ".join(shown_limits(key)) or "none"),
         *(("budget", line) for line in budgets),
     ):

@@ -127,7 +127,7 @@ class Chat:
             created=self._clock.now_us() // 1_000_000,
             hide=hide,
             is_strict=key is not None and key.strict,
-            caches=self._settings.caches,
+            caches=self._settings.caches if key is None or key.caches is None else key.caches,
             reasoning=self._reasoning(walk.call.headers),
             recall=partial(self._thoughts.find, owner),
         )

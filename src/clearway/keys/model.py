@@ -35,6 +35,8 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     """Requests at one moment."""
     counts_estimates: bool = False
     """Budgets in USD also count the list price of traffic that a plan pays, or nobody."""
+    caches: bool | None = None
+    """Cache breakpoints are set in translated requests that have none; null: as `chat.caches` says."""
 
 
 class KeySpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +56,7 @@ class KeySpec(msgspec.Struct, frozen=True, kw_only=True):
     output_tokens_per_minute: int | None = None
     parallel: int | None = None
     counts_estimates: bool = False
+    caches: bool | None = None
 
 
 class KeyChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -73,6 +76,7 @@ class KeyChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     output_tokens_per_minute: int | msgspec.UnsetType | None = msgspec.UNSET
     parallel: int | msgspec.UnsetType | None = msgspec.UNSET
     counts_estimates: bool | msgspec.UnsetType = msgspec.UNSET
+    caches: bool | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class NewKey(msgspec.Struct, frozen=True, kw_only=True):

@@ -160,6 +160,7 @@ keys = Table(
     Column("output_tokens_per_minute", BigInteger),
     Column("parallel", BigInteger),
     Column("counts_estimates", Boolean, nullable=False, server_default=false()),
+    Column("caches", Boolean),
 )
 Index("keys_live_name", keys.c.name, unique=True, info={_ONLY: keys.c.revoked_us.is_(None)})
 

@@ -75,6 +75,8 @@ class KeyWish(_Body, frozen=True, kw_only=True):
     """Requests at one moment."""
     counts_estimates: bool = False
     """Budgets in USD also count the list price of traffic that a plan pays, or nobody."""
+    caches: bool | None = None
+    """Cache breakpoints are set in translated requests that have none; null: as `chat.caches` says."""
 
 
 class KeyRevision(_Body, frozen=True, kw_only=True):
@@ -94,6 +96,7 @@ class KeyRevision(_Body, frozen=True, kw_only=True):
     output_tokens_per_minute: Most | msgspec.UnsetType | None = msgspec.UNSET
     parallel: Most | msgspec.UnsetType | None = msgspec.UNSET
     counts_estimates: bool | msgspec.UnsetType = msgspec.UNSET
+    caches: bool | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class Rotation(_Body, frozen=True, kw_only=True):

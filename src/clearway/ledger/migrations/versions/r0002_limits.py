@@ -27,6 +27,7 @@ def _limit_keys() -> None:
     for name in ("requests_per_minute", "input_tokens_per_minute", "output_tokens_per_minute", "parallel"):
         op.add_column("keys", sa.Column(name, sa.BigInteger))
     op.add_column("keys", sa.Column("counts_estimates", sa.Boolean, nullable=False, server_default=sa.false()))
+    op.add_column("keys", sa.Column("caches", sa.Boolean))
 
 
 def _make_windows() -> None:
