@@ -33,12 +33,14 @@ class Streams(msgspec.Struct, frozen=True):
     worst: int
 
 
-def plain(place: Place, sent: bytes, *, connections: int, seconds: float, bare: bool = False) -> Plain:
+def plain(  # the ways in which requests differ
+    place: Place, sent: bytes, *, connections: int, seconds: float, bare: bool = False, path: str = "/v1/messages"
+) -> Plain:
     """Requests as fast as they are answered, on so many connections."""
     (body := place.home / "sent").write_bytes(sent)
     (head := place.home / "fields").write_text("\n".join(fields(place.key, bare=bare)) + "\n")
     command = [*_on_load_core(), need("wrk", "wrk"), "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s"]
-    command += ["-s", str(HERE / "post.lua"), f"http://127.0.0.1:{place.port}", "--", str(body), str(head)]
+    command += ["-s", str(HERE / "post.lua"), f"http://127.0.0.1:{place.port}", "--", str(body), str(head), path]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     seen = msgspec.json.decode(said.strip().splitlines()[-1], type=Plain)
     if seen.failed or not seen.requests:

@@ -1,9 +1,9 @@
 -- Posts one body again and again and prints what was done as one line of JSON.
--- Arguments after `--`: the body's file, a file of header lines.
+-- Arguments after `--`: the body's file, a file of header lines, the path.
 function init(args)
   local file = assert(io.open(args[1], "rb"))
   wrk.method = "POST"
-  wrk.path = "/v1/messages"
+  wrk.path = args[3]
   wrk.body = file:read("*a")
   file:close()
   for line in io.lines(args[2]) do

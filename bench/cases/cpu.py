@@ -14,6 +14,10 @@ _TURNS = 25
 _PAIRS = 3
 _EVENTS_MIN = 100
 """Fewer, and the request would be most of what a stream costs."""
+_SHORT = 20
+"""Events of a short answer."""
+_LARGE = 100_000
+_MESSAGES, _CHAT = "/v1/messages", "/v1/chat/completions"
 
 
 def _plain(size: int, connections: int, *, bare: bool = False) -> Case:
@@ -46,7 +50,7 @@ def _translated(place: Place, seconds: float) -> float:
     """Streams of Chat Completions beside relayed ones, in turns: the request, what it is made into, and every event."""
     events = max(_EVENTS_MIN, round(seconds * 1000 / _GAP_MS))
     wanted = f"bench-n{events}-g{_GAP_MS}"
-    sent = {"/v1/messages": body(1_000, stream=True, wanted=wanted), "/v1/chat/completions": chat(1_000, wanted=wanted)}
+    sent = {_MESSAGES: body(1_000, stream=True, wanted=wanted), _CHAT: chat(1_000, wanted=wanted)}
     ratios = []
     for turn in range(_PAIRS):
         costs = {}
@@ -54,8 +58,31 @@ def _translated(place: Place, seconds: float) -> float:
             before = place.cpu_s()
             done = streams(place, sent[path], connections=100, path=path)
             costs[path] = (place.cpu_s() - before) / done.events
-        ratios.append(costs["/v1/chat/completions"] / costs["/v1/messages"])
+        ratios.append(costs[_CHAT] / costs[_MESSAGES])
     return statistics.median(ratios)
+
+
+def _exchange(size: int) -> Case:
+    """A short streamed exchange of Chat Completions beside a relayed one, in turns."""
+
+    def measure(place: Place, seconds: float) -> float:
+        wanted = f"bench-n{_SHORT}-g0"
+        sent = {_MESSAGES: body(size, stream=True, wanted=wanted), _CHAT: chat(size, wanted=wanted)}
+        ratios = []
+        for turn in range(_PAIRS * 2 + 1):
+            costs = {}
+            for path in sorted(sent, reverse=turn % 2 == 0):
+                before = place.cpu_s()
+                done = plain(place, sent[path], connections=8, seconds=seconds / 2, path=path)
+                costs[path] = (place.cpu_s() - before) / done.requests
+            ratios.append(costs[_CHAT] / costs[_MESSAGES])
+        return statistics.median(ratios)
+
+    name = "translated-1kb" if size < _LARGE else "translated-200kb"
+    title = (
+        f"{'1 KB' if size < _LARGE else '200 KB'} request of Chat Completions beside a relayed one, streams of {_SHORT}"
+    )
+    return Case(name, title, "times the CPU", Against.ITSELF, 2, 1.5, measure, once=True)
 
 
 def _latency(place: Place, seconds: float) -> float:
@@ -108,5 +135,7 @@ CASES = [
         _translated,
         once=True,
     ),
+    _exchange(1_000),
+    _exchange(200_000),
     Case("p50", "1 KB request, 1 connection", "p50 µs", Against.ADDED, 600, 300, _latency),
 ]
