@@ -129,7 +129,7 @@ class Chat:
             is_strict=key is not None and key.strict,
             caches=self._settings.caches if key is None or key.caches is None else key.caches,
             reasoning=self._reasoning(walk.call.headers),
-            recall=partial(self._thoughts.find, owner),
+            recall=self._thoughts.of(owner),
         )
 
     def _reasoning(self, headers: Headers) -> Reasoning:

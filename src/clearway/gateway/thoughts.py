@@ -8,11 +8,12 @@ Used by gateway/chat.
 """
 
 from collections import OrderedDict
+from functools import partial
 
 import msgspec
 
 from clearway.core.clock import Clock
-from clearway.wire.hub.kept import Kept, name_of
+from clearway.wire.hub.kept import Kept, Recall, name_of
 
 _SHARE = 8
 _OVERHEAD = 400
@@ -85,6 +86,11 @@ class Thoughts:
         while owned.size > share or _oldest(owned).ends <= now:
             self._take_out(owned, next(iter(owned.entries)))
         self._make_room()
+
+    def of(self, owner: str) -> Recall | None:
+        """Finds what is kept of an owner's; None: nothing is."""
+        owned = self._owned.get(owner)
+        return partial(self.find, owner) if owned is not None and owned.entries else None
 
     def find(self, owner: str, name: str) -> Kept | None:
         """What is kept under a name."""

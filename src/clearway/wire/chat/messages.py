@@ -20,6 +20,7 @@ from clearway.wire.hub.turns import Block, Item, text_block
 
 _SYSTEM = ("system", "developer")
 _ROLES = (*_SYSTEM, "user", "assistant", "tool", "function")
+_SPEAKERS = ("user", "assistant")
 BROKEN = "__invalid_json__"
 """Holds arguments of a call in the history that are no JSON object: they were cut off once."""
 
@@ -32,16 +33,29 @@ class Conversation(msgspec.Struct, frozen=True):
     items: list[Item]
 
 
-def read_messages(raw: object) -> list[Message]:
-    """The messages, each of a role that is known.
+def _is_plain(given: object) -> bool:
+    """What most messages are: a role and a text, of which nothing is to be told."""
+    return (
+        type(given) is dict
+        and len(given) == 2  # noqa: PLR2004  # those two
+        and given.get("role") in _SPEAKERS
+        and type(given.get("content")) is str
+    )
+
+
+def read_messages(raw: object) -> list[Message | None]:
+    """The messages, each of a role that is known; None for one that is plain (`role` and a text).
 
     Raises:
         Refusal: One is none.
     """
     if not isinstance(raw, list) or not raw:
         raise Refusal("messages", "expected a list with at least one message")
-    messages = []
+    messages: list[Message | None] = []
     for place, given in enumerate(raw):
+        if _is_plain(given):
+            messages.append(None)
+            continue
         message = typed(given, Message, f"messages[{place}]")
         if message.role not in _ROLES:
             param = f"messages[{place}].role"
@@ -50,10 +64,10 @@ def read_messages(raw: object) -> list[Message]:
     return messages
 
 
-def called_names(messages: list[Message]) -> list[str]:
+def called_names(messages: list[Message | None]) -> list[str]:
     """The tools that were called before."""
     names = []
-    for message in messages:
+    for message in filter(None, messages):
         for call in message.tool_calls or ():
             names += [one.name for one in (call.function, call.custom) if one is not None]
         if message.function_call is not None:
@@ -88,7 +102,7 @@ class Reader:
         self._notes = notes
         self._pending: dict[str, list[str]] = {}
 
-    def read(self, messages: list[Message], raw: list[Json]) -> Conversation:
+    def read(self, messages: list[Message | None], raw: list[Json]) -> Conversation:
         """All of them.
 
         Raises:
@@ -96,25 +110,38 @@ class Reader:
         """
         system: list[Block] = []
         items: list[Item] = []
-        is_leading = True
         for place, message in enumerate(messages):
             where = f"messages[{place}]"
+            if message is None:
+                items.append(self._plain(raw[place], where))
+                if self._notes.marks:
+                    self._at(items[-1].blocks, where)
+                continue
             for name in raw[place].keys() - KNOWN_MEMBERS:
                 self._notes.add("ignored", f"{where}.{name}")
-            if is_leading and message.role in _SYSTEM:
-                begun = len(system)
-                system += self._system(message, where)
-                for block in system[begun:]:
-                    self._notes.mark(block, where)
-                continue
-            is_leading = False
-            items.append(self._item(message, place, where))
-            for block in items[-1].blocks:
-                self._notes.mark(block, where)
+            if not items and message.role in _SYSTEM:
+                system += self._at(self._system(message, where), where)
+            else:
+                items.append(self._item(message, place, where))
+                self._at(items[-1].blocks, where)
         if not items:
             hint = "send a message of the role user behind it"
             raise Refusal("messages", "there are only system messages", hint=hint)
         return Conversation(system, items)
+
+    def _plain(self, given: Json, where: str) -> Item:
+        text: str = given["content"]  # type: ignore[assignment]  # `read_messages` has looked
+        blocks: list[Block] = [] if not text or text.isspace() else [{"type": "text", "text": text}]
+        if given["role"] == "assistant":
+            if self._recall is not None:
+                blocks = put_back(self._recall, self._model, blocks) or blocks
+            return Item("assistant", blocks, where)
+        return Item("user", blocks, where)
+
+    def _at(self, blocks: list[Block], where: str) -> list[Block]:
+        for block in blocks:
+            self._notes.mark(block, where)
+        return blocks
 
     def _item(self, message: Message, place: int, where: str) -> Item:
         match message.role:

@@ -176,7 +176,8 @@ class _Translation:
         may_prefill = not (structure.thought.is_on or structure.format or structure.json_tool)
         turns = arrange(conversation.items, self._abilities, notes, may_prefill=may_prefill)
         system = [*conversation.system, *structure.instructions]
-        wanted, tools = self._offered(structure, tools, turns)
+        called = _called(turns) if any(item.has_calls for item in conversation.items) else []
+        wanted, tools = self._offered(structure, tools, called)
         body: Json = {"model": self._asking.model, "max_tokens": structure.thought.max_tokens, "stream": True}
         top = self._mark(tools, conversation.system, turns)
         if system:
@@ -196,9 +197,8 @@ class _Translation:
         return body | _named("cache_control", top)
 
     @staticmethod
-    def _offered(structure: Structure, tools: list[Block], turns: list[Turn]) -> tuple[Wanted, list[Block]]:
+    def _offered(structure: Structure, tools: list[Block], called: list[str]) -> tuple[Wanted, list[Block]]:
         """What is offered of tools. Calls in the history want tools to be there, if only to be named."""
-        called = _called(turns)
         if structure.json_tool is not None:
             return structure.wanted, [structure.json_tool]
         if structure.emulated is None and (tools or not called):

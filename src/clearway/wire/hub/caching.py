@@ -24,12 +24,14 @@ def marker(given: Mapping[str, object], where: str, notes: Notes) -> Block | Non
     """
     control = given.get("cache_control")
     if control is not None:
+        notes.has_breakpoints = True
         return _control(control, f"{where}.cache_control")
     point = given.get("prompt_cache_breakpoint")
     if point is None:
         return None
     if not isinstance(point, dict):
         raise Refusal(f"{where}.prompt_cache_breakpoint", "expected an object")
+    notes.has_breakpoints = True
     return with_ttl(point.get("ttl"), "prompt_cache_breakpoint", notes)
 
 
@@ -72,6 +74,8 @@ def bound(tools: list[Block], system: list[Block], turns: list[Block], notes: No
         notes: Where it is told that some were dropped.
         top: There is one at the top level too.
     """
+    if not notes.has_breakpoints:
+        return 0
     early = [block for block in (*tools, *system) if "cache_control" in block]
     late: list[Block] = []
     for turn in turns:

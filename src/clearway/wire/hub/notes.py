@@ -50,11 +50,13 @@ class Notes:
         marks: Blocks are marked with where the client has them (see places.py); such are not to be sent.
     """
 
-    __slots__ = ("_noted", "marks", "strict")
+    __slots__ = ("_noted", "has_breakpoints", "marks", "strict")
 
     def __init__(self, *, strict: bool = False, marks: bool = False) -> None:
         self.strict = strict
         self.marks = marks
+        self.has_breakpoints = False
+        """The client has set a cache breakpoint somewhere."""
         self._noted: dict[str, None] = {}
 
     def mark(self, block: dict[str, object], where: str) -> None:

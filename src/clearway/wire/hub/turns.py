@@ -34,6 +34,7 @@ class Item(msgspec.Struct):
     """How the client would name it: `messages[3]`."""
     is_answer: bool = False
     """It brings results, even where they are gathered elsewhere."""
+    has_calls: bool = False
 
 
 class _Call:
@@ -78,6 +79,8 @@ def _pair(items: list[Item], notes: Notes) -> dict[str, _Call]:
     latest: dict[str, _Call] = {}
     times: dict[str, int] = {}
     for item in items:
+        if len(item.blocks) == 1 and item.blocks[0].get("type") == "text":
+            continue
         kept: list[Block] = []
         for block in item.blocks:
             kind = block.get("type")
@@ -86,6 +89,7 @@ def _pair(items: list[Item], notes: Notes) -> dict[str, _Call]:
                 call = _Call(_unused(given, calls, times))
                 calls[call.id] = latest[given] = call
                 kept.append(block if call.id == given else {**block, "id": call.id})
+                item.has_calls = True
             elif kind == "tool_result" and item.role == "user":
                 item.is_answer = True
                 kept += _hang(block, latest, item, notes)
@@ -143,7 +147,8 @@ class _Builder:
             case "assistant" if item.blocks:
                 self._say(item)
             case "user":
-                self._user += item.blocks
+                # Nobody else holds on to the list.
+                self._user = self._user + item.blocks if self._user else item.blocks
                 self._is_answered = self._is_answered or item.is_answer
             case "system" if item.blocks and self._abilities.mid_system:
                 self._system += item.blocks
@@ -154,14 +159,13 @@ class _Builder:
                 pass
 
     def _say(self, item: Item) -> None:
-        has_calls = any(block.get("type") == "tool_use" for block in item.blocks)
         if self._assistant is not None and not self._is_over():
             self._assistant += item.blocks
-            self._has_calls = self._has_calls or has_calls
+            self._has_calls = self._has_calls or item.has_calls
             self._is_answered = False
             return
         self._close()
-        self._assistant, self._has_calls = list(item.blocks), has_calls
+        self._assistant, self._has_calls = list(item.blocks), item.has_calls
         self._where = item.where
         self._turns.append({"role": "assistant", "content": self._assistant})
 
@@ -171,9 +175,10 @@ class _Builder:
 
     def _close(self) -> None:
         """End the turn of the user that stands before the next of the assistant."""
+        content = self._user
         if self._assistant is not None and self._has_calls:
             self._assistant = self._turns[-1]["content"] = _in_order(self._assistant)
-        content = [*self._results(), *self._user]
+            content = [*self._results(self._assistant), *content]
         self._user, self._is_answered = [], False
         if content:
             self._turns.append({"role": "user", "content": content})
@@ -182,10 +187,10 @@ class _Builder:
             self._turns.append({"role": "system", "content": self._system})
             self._system = []
 
-    def _results(self) -> list[Block]:
+    def _results(self, assistant: list[Block]) -> list[Block]:
         """The results of the assistant's last turn, in the order of its calls."""
         results: list[Block] = []
-        for block in self._assistant or ():
+        for block in assistant:
             if block.get("type") != "tool_use":
                 continue
             result = self._calls[str(block["id"])].result
