@@ -64,8 +64,9 @@ def arrange(items: list[Item], abilities: Abilities, notes: Notes, *, may_prefil
     """
     calls = _pair(items, notes)
     builder = _Builder(abilities, notes, calls)
-    for item in items:
-        builder.add(item)
+    if calls or not builder.add_plain(items):
+        for item in items:
+            builder.add(item)
     turns = builder.finish(may_prefill=may_prefill)
     if not turns:
         hint = "send a message of the role user with some text"
@@ -141,14 +142,30 @@ class _Builder:
         self._system: list[Block] = []
         self._is_answered = False
 
+    def add_plain(self, items: list[Item]) -> bool:
+        """All messages, none of which calls or is the system's: nothing has to be paired. False: one is."""
+        turns: list[Turn] = []
+        before, content = "", []
+        for item in items:
+            role = item.role
+            if role == before:
+                content += item.blocks
+            elif role == "system":
+                return False
+            elif item.blocks:
+                before, content = role, list(item.blocks)
+                turns.append({"role": role, "content": content})
+        self._turns = turns
+        self._assistant = content if before == "assistant" else None
+        return True
+
     def add(self, item: Item) -> None:
         """The next message."""
         match item.role:
             case "assistant" if item.blocks:
                 self._say(item)
             case "user":
-                # Nobody else holds on to the list.
-                self._user = self._user + item.blocks if self._user else item.blocks
+                self._user += item.blocks
                 self._is_answered = self._is_answered or item.is_answer
             case "system" if item.blocks and self._abilities.mid_system:
                 self._system += item.blocks
