@@ -8,9 +8,9 @@ import json
 import msgspec
 import pytest
 
-from clearway.wire.chat.answer import Answer
 from clearway.wire.chat.chunks import Chunks
 from clearway.wire.chat.form import Reasoning
+from clearway.wire.hub.answer import Answer
 from clearway.wire.hub.events import events_of, read_event
 from clearway.wire.hub.plan import Plan
 from tests.chat.telling import (

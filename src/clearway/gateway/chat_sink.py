@@ -18,12 +18,12 @@ from clearway.core.errors import UpstreamProtocolError
 from clearway.core.fields import Headers
 from clearway.gateway.call import Sink
 from clearway.gateway.headers import EXCHANGE_HEADER, by_name
-from clearway.wire.chat import errors
-from clearway.wire.chat.answer import Answer, Failed
 from clearway.wire.chat.chunks import KEEP_ALIVE, Chunks
 from clearway.wire.chat.request import Translated
 from clearway.wire.chat.whole import Whole
 from clearway.wire.encoding import Inflater
+from clearway.wire.hub import errors
+from clearway.wire.hub.answer import Answer, Failed
 from clearway.wire.hub.events import Event, Problem, events_of, read_event
 from clearway.wire.hub.notes import printable
 from clearway.wire.messages.watch import BODY_LIMIT, PING

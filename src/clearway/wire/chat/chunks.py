@@ -9,9 +9,11 @@ Used by gateway/chat.
 
 import msgspec
 
-from clearway.wire.chat.answer import Arguments, Begun, Cited, Declined, Ended, Opened, Piece, Text, Thought
 from clearway.wire.chat.form import FORMAT, Form, completion_id
-from clearway.wire.chat.usage import service_tier, usage_object
+from clearway.wire.chat.reasons import annotations_of, reason_of
+from clearway.wire.chat.usage import usage_object
+from clearway.wire.hub.answer import Arguments, Begun, Cited, Declined, Ended, Opened, Piece, Text, Thought
+from clearway.wire.hub.tier import service_tier
 
 DONE = b"data: [DONE]\n\n"
 KEEP_ALIVE = b": keepalive\n\n"
@@ -53,7 +55,7 @@ class Chunks:
             case Declined():
                 said = self._chunk(b'"refusal":' + _encode(piece.text))
             case Cited():
-                listed = [{"index": place, **entry} for place, entry in enumerate(piece.annotations)]
+                listed = [{"index": place, **entry} for place, entry in enumerate(annotations_of(piece.citations))]
                 said = self._chunk(b'"annotations":' + _encode(listed))
             case Ended():
                 said = self._end(piece)
@@ -144,7 +146,8 @@ class Chunks:
         return said + self._chunk(b'"thinking_blocks":' + _encode([{"index": piece.index, **block}]))
 
     def _end(self, ended: Ended) -> bytes:
-        reason = "function_call" if self._form.is_legacy and ended.reason == "tool_calls" else ended.reason
+        reason: str = reason_of(ended)
+        reason = "function_call" if self._form.is_legacy and reason == "tool_calls" else reason
         tier = service_tier(ended.usage)
         more = b',"service_tier":"%b"' % tier.encode() if tier else b""
         usage = b',"usage":null' if self._form.include_usage else b""

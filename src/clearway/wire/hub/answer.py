@@ -1,15 +1,14 @@
-"""An answer of Messages, event by event, as what Chat Completions says of it.
+"""An answer of Messages, event by event, as the pieces that a spoke tells of it.
 
 Owns the state of one answer: which block is which call, what was thought, why it ended.
-It makes pieces; how they are written is for `chunks.py` (a stream) and `whole.py`.
+It makes pieces; how they are told is each spoke's own.
 Text, thoughts and arguments are handed on as the JSON strings that they came as.
-Source: the specification's tables of stop reasons, blocks and events (3.9 and 3.10), and
-what the `openai` SDK for Python was measured to make of chunks (read 2026-11-21).
-Used by gateway/chat.
+Source: the specification's tables of blocks and events (3.9 to 3.11), and the event
+types of the `anthropic` SDK 2.x (read 2026-11-21).
+Used by wire/chat, wire/responses and the gateway.
 """
 
 from collections.abc import Callable
-from typing import Literal
 
 import msgspec
 
@@ -17,20 +16,6 @@ from clearway.core.usage import Usage
 from clearway.wire.hub.events import NOTHING, Block, Delta, Event, Halves, Problem, StopDetails, has_text
 from clearway.wire.hub.plan import JSON_TOOL, NO_PLAN, Plan, Wrap
 from clearway.wire.messages.usage import merge, read_usage
-
-Reason = Literal["stop", "length", "tool_calls", "content_filter"]
-
-REASONS: dict[str, Reason] = {
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "tool_use": "tool_calls",
-    # What was broken off is not complete, though the model would go on.
-    "pause_turn": "length",
-    "refusal": "content_filter",
-}
-"""`finish_reason` by `stop_reason`."""
 
 _REFUSED = "The model declined to answer."
 _NO_ARGUMENTS = msgspec.Raw(b'"{}"')
@@ -77,10 +62,20 @@ class Arguments(msgspec.Struct, frozen=True):
     is_custom: bool = False
 
 
+class Citation(msgspec.Struct, frozen=True):
+    """A page of the web that a span of the answer's text is taken from."""
+
+    url: str
+    title: str
+    start: int
+    """In letters of all the text of the answer, as is `end`."""
+    end: int
+
+
 class Cited(msgspec.Struct, frozen=True):
     """What was cited."""
 
-    annotations: list[dict[str, object]]
+    citations: list[Citation]
 
 
 class Declined(msgspec.Struct, frozen=True):
@@ -92,8 +87,13 @@ class Declined(msgspec.Struct, frozen=True):
 class Ended(msgspec.Struct, frozen=True):
     """The answer is whole."""
 
-    reason: Reason
+    stop_reason: str | None
+    """As the upstream gave it."""
     usage: Usage
+    has_calls: bool = False
+    """The client is asked to call something."""
+    is_emulated: bool = False
+    """What it is asked to call was the text of the answer."""
 
 
 class Failed(msgspec.Struct, frozen=True):
@@ -139,7 +139,7 @@ class Answer:
         self._id = ""
         self._length = 0
         self._begins: dict[int, int] = {}
-        self._cited: list[dict[str, object]] = []
+        self._cited: list[Citation] = []
         self._halves = Halves()
         self.is_over = False
         """It has ended or failed: nothing more counts."""
@@ -270,26 +270,18 @@ class Answer:
             pieces.append(Cited(self._cited))
         if self._stop_reason == "refusal":
             pieces.append(Declined((self._details and self._details.explanation) or _REFUSED))
-        return [*pieces, Ended(self._reason(), read_usage(self._usage))]
-
-    def _reason(self) -> Reason:
-        reason = REASONS.get(self._stop_reason or "")
-        if self._is_emulating and reason == "stop":
-            return "tool_calls"
-        if reason == "tool_calls" and not self._calls:
-            return "stop"  # of the tool that stands for a structured answer, or of the upstream's own tools
-        return reason or ("tool_calls" if self._calls else "stop")
+        has_calls = self._calls > 0
+        ended = Ended(self._stop_reason, read_usage(self._usage), has_calls, self._is_emulating)
+        return [*pieces, ended]
 
     def _cite(self, index: int, citation: dict[str, object]) -> None:
         if citation.get("type") != "web_search_result_location":
             return
-        url = {
-            "start_index": self._begins.get(index, 0),
-            "end_index": self._length,
-            "title": citation.get("title") or "",
-            "url": citation.get("url") or "",
-        }
-        self._cited.append({"type": "url_citation", "url_citation": url})
+        url, title = citation.get("url"), citation.get("title")
+        span = self._begins.get(index, 0), self._length
+        self._cited.append(
+            Citation(url if isinstance(url, str) else "", title if isinstance(title, str) else "", *span)
+        )
 
 
 _HEARD: dict[str, Callable[[Answer, Event], list[Piece]]] = {
