@@ -23,9 +23,10 @@ from clearway.wire.chat.request import Translated
 from clearway.wire.chat.whole import Whole
 from clearway.wire.encoding import Inflater
 from clearway.wire.hub import errors
-from clearway.wire.hub.answer import Answer, Failed
+from clearway.wire.hub.answer import Answer
 from clearway.wire.hub.events import Event, Problem, events_of, read_event
 from clearway.wire.hub.notes import printable
+from clearway.wire.hub.pieces import Failed
 from clearway.wire.messages.watch import BODY_LIMIT, PING
 from clearway.wire.sse import DataScanner
 

@@ -12,7 +12,7 @@ import msgspec
 from clearway.wire.chat.form import FORMAT, Form, completion_id
 from clearway.wire.chat.reasons import annotations_of, reason_of
 from clearway.wire.chat.usage import usage_object
-from clearway.wire.hub.answer import Arguments, Begun, Cited, Declined, Ended, Opened, Piece, Text, Thought
+from clearway.wire.hub.pieces import Arguments, Begun, Citation, Cited, Declined, Ended, Opened, Piece, Text, Thought
 from clearway.wire.hub.tier import service_tier
 
 DONE = b"data: [DONE]\n\n"
@@ -37,6 +37,7 @@ class Chunks:
         )
         self._thought: dict[int, list[bytes]] = {}
         self._signature: dict[int, bytes] = {}
+        self._cited: list[Citation] = []
 
     def write(self, piece: Piece) -> bytes:
         """The chunks that tell a piece; empty where the client wants to hear nothing of it."""
@@ -53,12 +54,11 @@ class Chunks:
             case Begun():
                 said = self._begin(piece)
             case Declined():
-                said = self._chunk(b'"refusal":' + _encode(piece.text))
+                said = self._annotations() + self._chunk(b'"refusal":' + _encode(piece.text))
             case Cited():
-                listed = [{"index": place, **entry} for place, entry in enumerate(annotations_of(piece.citations))]
-                said = self._chunk(b'"annotations":' + _encode(listed))
+                self._cited += piece.citations
             case Ended():
-                said = self._end(piece)
+                said = self._annotations() + self._end(piece)
             case _:
                 pass
         return said
@@ -66,6 +66,12 @@ class Chunks:
     def _begin(self, begun: Begun) -> bytes:
         self._name(begun.id)
         return self._chunk(b'"role":"assistant","content":""')
+
+    def _annotations(self) -> bytes:
+        """All that was cited, in one piece: helpers put lists together by their `index`."""
+        cited, self._cited = self._cited, []
+        listed = [{"index": place, **entry} for place, entry in enumerate(annotations_of(cited))]
+        return self._chunk(b'"annotations":' + _encode(listed)) if listed else b""
 
     def _name(self, message_id: str) -> None:
         """Prepare what all chunks begin with."""

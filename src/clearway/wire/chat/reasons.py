@@ -7,7 +7,7 @@ the `openai` SDK 3.x (read 2026-11-21). Used by chunks.py and whole.py.
 from collections.abc import Iterable
 from typing import Literal
 
-from clearway.wire.hub.answer import Citation, Ended
+from clearway.wire.hub.pieces import Citation, Ended
 
 Reason = Literal["stop", "length", "tool_calls", "content_filter"]
 

@@ -9,7 +9,7 @@ import msgspec
 from clearway.wire.chat.form import FORMAT, Form, completion_id
 from clearway.wire.chat.reasons import annotations_of, reason_of
 from clearway.wire.chat.usage import usage_object
-from clearway.wire.hub.answer import Arguments, Begun, Cited, Declined, Ended, Opened, Piece, Text, Thought
+from clearway.wire.hub.pieces import Arguments, Begun, Cited, Declined, Ended, Opened, Piece, Text, Thought
 from clearway.wire.hub.tier import service_tier
 
 
@@ -53,7 +53,7 @@ class Whole:
             case Declined():
                 self._refusal = piece.text
             case Cited():
-                self._annotations = annotations_of(piece.citations)
+                self._annotations += annotations_of(piece.citations)
             case Ended():
                 self._ended = piece
             case _:

@@ -12,97 +12,28 @@ from collections.abc import Callable
 
 import msgspec
 
-from clearway.core.usage import Usage
 from clearway.wire.hub.events import NOTHING, Block, Delta, Event, Halves, Problem, StopDetails, has_text
+from clearway.wire.hub.pieces import (
+    Arguments,
+    Begun,
+    Citation,
+    Cited,
+    Closed,
+    Declined,
+    Ended,
+    Failed,
+    Opened,
+    Piece,
+    Searching,
+    Text,
+    Thought,
+)
 from clearway.wire.hub.plan import JSON_TOOL, NO_PLAN, Plan, Wrap
+from clearway.wire.hub.searches import SEARCHES, Query, found, members_of, sought
 from clearway.wire.messages.usage import merge, read_usage
 
 _REFUSED = "The model declined to answer."
 _NO_ARGUMENTS = msgspec.Raw(b'"{}"')
-
-
-class Begun(msgspec.Struct, frozen=True):
-    """The answer begins."""
-
-    id: str
-
-
-class Text(msgspec.Struct, frozen=True):
-    """Text for the reader."""
-
-    text: msgspec.Raw
-
-
-class Thought(msgspec.Struct, frozen=True):
-    """A piece of what was thought; `index` counts blocks of thinking."""
-
-    index: int
-    text: msgspec.Raw = NOTHING
-    signature: msgspec.Raw = NOTHING
-    hidden: msgspec.Raw = NOTHING
-    """A block that is not for reading, whole."""
-    is_first: bool = False
-    is_last: bool = False
-
-
-class Opened(msgspec.Struct, frozen=True):
-    """A call of a tool begins; `index` counts calls."""
-
-    index: int
-    id: str
-    name: str
-    is_custom: bool = False
-
-
-class Arguments(msgspec.Struct, frozen=True):
-    """A piece of a call's arguments."""
-
-    index: int
-    text: msgspec.Raw
-    is_custom: bool = False
-
-
-class Citation(msgspec.Struct, frozen=True):
-    """A page of the web that a span of the answer's text is taken from."""
-
-    url: str
-    title: str
-    start: int
-    """In letters of all the text of the answer, as is `end`."""
-    end: int
-
-
-class Cited(msgspec.Struct, frozen=True):
-    """What was cited."""
-
-    citations: list[Citation]
-
-
-class Declined(msgspec.Struct, frozen=True):
-    """The model will not go on, and why."""
-
-    text: str
-
-
-class Ended(msgspec.Struct, frozen=True):
-    """The answer is whole."""
-
-    stop_reason: str | None
-    """As the upstream gave it."""
-    usage: Usage
-    has_calls: bool = False
-    """The client is asked to call something."""
-    is_emulated: bool = False
-    """What it is asked to call was the text of the answer."""
-
-
-class Failed(msgspec.Struct, frozen=True):
-    """The upstream broke it off."""
-
-    problem: Problem
-
-
-Piece = Begun | Text | Thought | Opened | Arguments | Cited | Declined | Ended | Failed
 
 
 class _Call:
@@ -139,7 +70,8 @@ class Answer:
         self._id = ""
         self._length = 0
         self._begins: dict[int, int] = {}
-        self._cited: list[Citation] = []
+        self._cited: dict[int, list[tuple[str, str]]] = {}
+        self._queries: dict[int, Query] = {}
         self._halves = Halves()
         self.is_over = False
         """It has ended or failed: nothing more counts."""
@@ -169,20 +101,26 @@ class Answer:
         return [Failed(event.error or Problem())]
 
     def _start(self, event: Event) -> list[Piece]:
-        index, block = event.index, event.content_block or Block()
-        match block.type:
-            case "text":
-                self._begins[index] = self._length
-                return self._text(block.text) if has_text(block.text) else []
-            case "thinking":
-                return self._start_thought(index, block)
-            case "redacted_thinking":
-                self._thoughts += 1
-                return [Thought(self._thoughts - 1, hidden=block.data, is_first=True, is_last=True)]
-            case "tool_use":
-                return self._start_call(index, block)
-            case _:
-                return []
+        block = event.content_block or Block()
+        start = _STARTED.get(block.type)
+        return [] if start is None else start(self, event.index, block)
+
+    def _start_text(self, index: int, block: Block) -> list[Piece]:
+        self._begins[index] = self._length
+        return self._text(block.text) if has_text(block.text) else []
+
+    def _start_hidden(self, _: int, block: Block) -> list[Piece]:
+        self._thoughts += 1
+        return [Thought(self._thoughts - 1, hidden=block.data, is_first=True, is_last=True)]
+
+    def _start_search(self, index: int, block: Block) -> list[Piece]:
+        if block.name not in SEARCHES:
+            return []
+        self._queries[index] = Query(block)
+        return [Searching(block.id or "")]
+
+    def _start_result(self, _: int, block: Block) -> list[Piece]:
+        return [found(block)]
 
     def _start_thought(self, index: int, block: Block) -> list[Piece]:
         number = self._open_thoughts[index] = self._thoughts
@@ -202,7 +140,7 @@ class Answer:
         call = _Call(self._calls, self._plan.wrapped.get(name))
         self._calls += 1
         self._open_calls[index] = call
-        opened = Opened(call.index, block.id or "", self._plan.names.get(name, name), call.wrap == "input")
+        opened = Opened(call.index, block.id or "", self._plan.names.get(name, name), call.wrap == "input", name)
         return [opened, *(self._arguments(call, begun) if begun else ())]
 
     def _delta(self, event: Event) -> list[Piece]:
@@ -228,6 +166,9 @@ class Answer:
     def _input(self, index: int, text: msgspec.Raw) -> list[Piece]:
         if index == self._json_block:
             return self._text(text)
+        if query := self._queries.get(index):
+            query.held.append(msgspec.json.decode(text, type=str))
+            return []
         call = self._open_calls.get(index)
         return [] if call is None else self._arguments(call, text)
 
@@ -240,7 +181,7 @@ class Answer:
         if not self._is_emulating:
             self._is_emulating = True
             self._calls += 1
-            pieces.append(Opened(0, f"toolu_{self._id}", self._plan.emulated))
+            pieces.append(Opened(0, f"toolu_{self._id}", self._plan.emulated, sent=self._plan.emulated))
         return [*pieces, Arguments(0, text)]
 
     def _arguments(self, call: _Call, text: msgspec.Raw) -> list[Piece]:
@@ -255,19 +196,23 @@ class Answer:
         number = self._open_thoughts.pop(index, None)
         if number is not None:
             return [Thought(number, is_last=True)]
+        if index in self._cited:
+            return [self._told_citations(index)]
+        if query := self._queries.pop(index, None):
+            return [sought(query)]
         call = self._open_calls.pop(index, None)
         if call is None:
             return []
+        closed = Closed(call.index, is_empty=not call.seen)
         if call.wrap is not None:
-            return [_unwrapped(call)]
-        return [] if call.seen else [Arguments(call.index, _NO_ARGUMENTS)]
+            return [_unwrapped(call), closed]
+        return [closed] if call.seen else [Arguments(call.index, _NO_ARGUMENTS), closed]
 
     def _end(self, _: Event) -> list[Piece]:
         self.is_over = True
         # Cut short by `max_tokens`: what was held back of a call is told as far as it came.
         pieces: list[Piece] = [_unwrapped(call) for call in self._open_calls.values() if call.held]
-        if self._cited:
-            pieces.append(Cited(self._cited))
+        pieces += [self._told_citations(index) for index in list(self._cited)]
         if self._stop_reason == "refusal":
             pieces.append(Declined((self._details and self._details.explanation) or _REFUSED))
         has_calls = self._calls > 0
@@ -278,10 +223,13 @@ class Answer:
         if citation.get("type") != "web_search_result_location":
             return
         url, title = citation.get("url"), citation.get("title")
-        span = self._begins.get(index, 0), self._length
-        self._cited.append(
-            Citation(url if isinstance(url, str) else "", title if isinstance(title, str) else "", *span)
-        )
+        named = url if isinstance(url, str) else "", title if isinstance(title, str) else ""
+        self._cited.setdefault(index, []).append(named)
+
+    def _told_citations(self, index: int) -> Cited:
+        # At the end of their block: citations come before the text that they are of (seen in recorded streams).
+        start, end = self._begins.get(index, 0), self._length
+        return Cited([Citation(url, title, start, end) for url, title in self._cited.pop(index)])
 
 
 _HEARD: dict[str, Callable[[Answer, Event], list[Piece]]] = {
@@ -294,15 +242,22 @@ _HEARD: dict[str, Callable[[Answer, Event], list[Piece]]] = {
     "error": Answer._fail,  # noqa: SLF001  # likewise
 }
 
+_STARTED: dict[str, Callable[[Answer, int, Block], list[Piece]]] = {
+    "text": Answer._start_text,  # noqa: SLF001  # the table of this class
+    "thinking": Answer._start_thought,  # noqa: SLF001  # likewise
+    "redacted_thinking": Answer._start_hidden,  # noqa: SLF001  # likewise
+    "tool_use": Answer._start_call,  # noqa: SLF001  # likewise
+    "server_tool_use": Answer._start_search,  # noqa: SLF001  # likewise
+    "web_search_tool_result": Answer._start_result,  # noqa: SLF001  # likewise
+    "web_fetch_tool_result": Answer._start_result,  # noqa: SLF001  # likewise
+}
+
 
 def _unwrapped(call: _Call) -> Arguments:
     """The arguments of a call without the member that they were put into."""
     text = "".join(call.held)
     is_custom = call.wrap == "input"
-    try:
-        given = msgspec.json.decode(text, type=dict[str, object])
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        given = {}
+    given = members_of(text)
     inner = given.get(call.wrap or "")
     if is_custom:
         inner = inner if isinstance(inner, str) else text
