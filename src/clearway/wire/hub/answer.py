@@ -203,15 +203,15 @@ class Answer:
         call = self._open_calls.pop(index, None)
         if call is None:
             return []
-        closed = Closed(call.index, is_empty=not call.seen)
         if call.wrap is not None:
-            return [_unwrapped(call), closed]
+            return _unwrapped(call)
+        closed = Closed(call.index, is_empty=not call.seen)
         return [closed] if call.seen else [Arguments(call.index, _NO_ARGUMENTS), closed]
 
     def _end(self, _: Event) -> list[Piece]:
         self.is_over = True
         # Cut short by `max_tokens`: what was held back of a call is told as far as it came.
-        pieces: list[Piece] = [_unwrapped(call) for call in self._open_calls.values() if call.held]
+        pieces: list[Piece] = [piece for call in self._open_calls.values() if call.held for piece in _unwrapped(call)]
         pieces += [self._told_citations(index) for index in list(self._cited)]
         if self._stop_reason == "refusal":
             pieces.append(Declined((self._details and self._details.explanation) or _REFUSED))
@@ -253,8 +253,8 @@ _STARTED: dict[str, Callable[[Answer, int, Block], list[Piece]]] = {
 }
 
 
-def _unwrapped(call: _Call) -> Arguments:
-    """The arguments of a call without the member that they were put into."""
+def _unwrapped(call: _Call) -> list[Piece]:
+    """The arguments of a call without the member that they were put into, and its end."""
     text = "".join(call.held)
     is_custom = call.wrap == "input"
     given = members_of(text)
@@ -263,7 +263,9 @@ def _unwrapped(call: _Call) -> Arguments:
         inner = inner if isinstance(inner, str) else text
     else:
         inner = text if inner is None else msgspec.json.encode(inner).decode()
-    return Arguments(call.index, msgspec.Raw(msgspec.json.encode(inner)), is_custom)
+    told = msgspec.Raw(msgspec.json.encode(inner))
+    closed = Closed(call.index, is_empty=not call.seen, is_broken=call.seen and not given)
+    return [Arguments(call.index, told, is_custom), closed]
 
 
 def _string(text: bytes) -> bytes:

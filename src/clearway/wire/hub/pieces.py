@@ -75,6 +75,8 @@ class Closed(msgspec.Struct, frozen=True):
     index: int
     is_empty: bool = False
     """The model gave it no arguments: it has none, or was cut off before them."""
+    is_broken: bool = False
+    """What its arguments were taken out of was cut off."""
 
 
 class Searching(msgspec.Struct, frozen=True):

@@ -1,0 +1,1 @@
+"""The Responses format of OpenAI, as a spoke: requests to Messages, answers back."""
