@@ -1,1 +1,1 @@
-"""The Responses format of OpenAI, as a spoke: requests to Messages, answers back."""
+"""OpenAI's Responses, to and from the hub."""
