@@ -11,7 +11,8 @@ import pytest
 
 from clearway.core.clock import SystemClock
 from clearway.core.fields import Headers
-from clearway.gateway.chat_sink import ChatSink
+from clearway.gateway.answer_sink import AnswerSink, Translation
+from clearway.wire.chat.teller import ChatTeller
 from clearway.wire.messages.watch import PING
 from tests.chat.asking import ask
 from tests.chat.telling import end, event, start, text
@@ -60,8 +61,10 @@ class Client:
         self.gone = True
 
 
-def _sink(client: Client, *, stream: bool) -> ChatSink:
-    return ChatSink(client, "0190", ask(stream=stream), "claude-sonnet-5-5", SystemClock())
+def _sink(client: Client, *, stream: bool, model: str = "claude-sonnet-5-5") -> AnswerSink:
+    translated = ask(stream=stream)
+    asked = Translation(name="gpt-4o", model=model, plan=translated.plan, warnings=translated.warnings)
+    return AnswerSink(client, "0190", asked, ChatTeller(translated.form, is_stream=stream), SystemClock())
 
 
 @pytest.mark.parametrize("whole", [start() + text(0, "a"), start() + text(0, "a") + OVERLOADED], ids=["end", "error"])
@@ -142,7 +145,7 @@ def test_what_cannot_be_read(said: bytes) -> None:
 def test_names_end_no_field() -> None:
     """A model's name with the end of a line in it begins no field of the answer."""
     client = Client()
-    sink = ChatSink(client, "0190", ask(), "a\r\nset-cookie: x", SystemClock())
+    sink = _sink(client, stream=False, model="a\r\nset-cookie: x")
     sink.start(404, STREAM)
     sink.finish(b"{}")
 

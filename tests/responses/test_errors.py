@@ -20,10 +20,10 @@ from clearway.core.errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
-from clearway.wire.hub.errors import of_problem, render, told_of, upstreams
+from clearway.wire.hub.errors import of_problem, render, told_as, upstreams
 from clearway.wire.hub.events import Problem
 from clearway.wire.hub.notes import Refusal
-from clearway.wire.responses.errors import code_of, failure_of
+from clearway.wire.responses.errors import code_of, sentence_of
 
 NAMES = {"model": "claude-x", "asked": "gpt-5"}
 LONG = "prompt is too long: 210000 tokens > 200000 maximum"
@@ -73,13 +73,10 @@ def test_upstreams(kind: str, message: str, head: tuple[int, str, str | None], w
     """E1, E2, E4, E5, E6, E7, X6, X7: each error of the upstream's has a status, a type and a code, and one code where
     it ends a stream: one that Codex tries again where that may help.
     """
-    told, sentence = told_of(Problem(kind, message), None, **NAMES)
-    status, body = of_problem(Problem(kind, message), None, **NAMES)
+    told, sentence = of_problem(Problem(kind, message), None, **NAMES)
 
     assert head == told
     assert within == code_of(told)
-    error = json.loads(body)["error"]
-    assert (head, None, sentence) == ((status, error["type"], error["code"]), error["param"], error["message"])
     assert message in sentence
 
 
@@ -112,8 +109,8 @@ def test_ours(error: GatewayError, status: int, kind: str, code: str, within: st
 
     assert (status, kind, code, None) == (told_status, told["type"], told["code"], told["param"])
     assert b"0190" == dict(headers)[b"x-request-id"]
-    failed_code, message = failure_of(error)
-    assert (within, True) == (failed_code, message.startswith("Clearway: "))
+    assert within == code_of(told_as(error))
+    message = sentence_of(within, error.sentence, error.retry_after_s)
     assert (error.retry_after_s is not None) == message.endswith("Please try again in 7s.")
 
 
@@ -127,15 +124,15 @@ def test_refusal_names_its_field() -> None:
 
 def test_page_of_a_proxy() -> None:
     """E8: what is no error of the API's is told as JSON all the same."""
-    status, body = upstreams(502, b"<html>bad gateway</html>", **NAMES)
+    told, _ = upstreams(502, b"<html>bad gateway</html>", **NAMES)
 
-    assert (502, "upstream_error") == (status, json.loads(body)["error"]["code"])
+    assert (502, "server_error", "upstream_error") == told
 
 
 def test_secrets() -> None:
     """E10: what looks like a credential, or an address behind the upstream's door, is not passed on."""
     problem = Problem("api_error", "key sk-ant-api03-abcdefgh at http://10.0.0.1:80/x")
-    _, sentence = told_of(problem, None, **NAMES)
+    _, sentence = of_problem(problem, None, **NAMES)
 
     assert "abcdefgh" not in sentence
     assert "10.0.0.1" not in sentence

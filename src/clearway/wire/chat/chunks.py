@@ -4,7 +4,7 @@ The text of chunks is put between prepared bytes: nothing is decoded to be encod
 Source: `ChatCompletionChunk` of the `openai` SDK 3.x. Measured with its stream helper:
 list entries are merged by `index`, which must count from 0; equal strings of two pieces
 are put together, so that `id` and `format` come once.
-Used by gateway/chat.
+Used by teller.py.
 """
 
 import msgspec

@@ -1,7 +1,7 @@
 """An answer as one completion. Pure.
 
 Source: `ChatCompletion` of the `openai` SDK 3.x (read 2026-11-21).
-Used by gateway/chat.
+Used by teller.py.
 """
 
 import msgspec

@@ -124,8 +124,8 @@ def told_as(error: GatewayError) -> Told:
     return error.status, "server_error", "server_error" if error.code == "internal" else error.code
 
 
-def upstreams(status: int, body: bytes, *, model: str, asked: str) -> tuple[int, bytes]:
-    """An upstream's refusal, for the client: status and body.
+def upstreams(status: int, body: bytes, *, model: str, asked: str) -> tuple[Told, str]:
+    """How an upstream's refusal is told to the client, and the sentence.
 
     Args:
         status: As it came.
@@ -142,18 +142,12 @@ def upstreams(status: int, body: bytes, *, model: str, asked: str) -> tuple[int,
         kind = _BY_STATUS.get(status, "api_error" if status >= _SERVER else "invalid_request_error")
         problem = Problem(kind, f"the upstream answered {status} without a reason that can be read")
         if status >= _SERVER and status not in _BY_STATUS:
-            return 502, error_body(f"Clearway: {problem.message}", "server_error", "upstream_error")
+            return (502, "server_error", "upstream_error"), f"Clearway: {problem.message}"
     return of_problem(problem, status, model=model, asked=asked)
 
 
-def of_problem(problem: Problem, status: int | None, *, model: str, asked: str) -> tuple[int, bytes]:
-    """A problem that an upstream tells, at the head of its answer or within: status and body. See `told_of`."""
-    (told_status, kind, code), message = told_of(problem, status, model=model, asked=asked)
-    return told_status, error_body(message, kind, code)
-
-
-def told_of(problem: Problem, status: int | None, *, model: str, asked: str) -> tuple[Told, str]:
-    """How a problem of the upstream's is told, and the sentence.
+def of_problem(problem: Problem, status: int | None, *, model: str, asked: str) -> tuple[Told, str]:
+    """How a problem that an upstream tells is told, at the head of an answer or within, and the sentence.
 
     Args:
         problem: What it says.

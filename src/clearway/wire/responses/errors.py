@@ -4,11 +4,10 @@ Source: `ResponseError` of the `openai` SDK 3.x, and what Codex CLI 0.169.0 was 
 do with codes (read 2026-11-21): `server_error` and `rate_limit_exceeded` are tried again,
 `invalid_prompt`, `context_length_exceeded`, `insufficient_quota` are final, and so would
 `server_is_overloaded` be, which therefore is not said here.
-Used by stream.py and gateway/responses_sink.
+Used by teller.py.
 """
 
-from clearway.core.errors import GatewayError
-from clearway.wire.hub.errors import Told, told_as
+from clearway.wire.hub.errors import Told
 
 _SAME = ("context_length_exceeded", "insufficient_quota")
 _CLIENTS = (400, 413)
@@ -27,11 +26,8 @@ def code_of(told: Told) -> str:
     return "invalid_prompt" if status in _CLIENTS else "server_error"
 
 
-def failure_of(error: GatewayError) -> tuple[str, str]:
-    """Code and message of an error of ours that ends a stream."""
-    message = f"Clearway: {error.sentence}"
-    code = code_of(told_as(error))
-    if code == "rate_limit_exceeded" and error.retry_after_s is not None:
-        # Codex reads how long to wait out of these words.
-        message += f". Please try again in {error.retry_after_s}s."
-    return code, message
+def sentence_of(code: str, message: str, retry_after_s: int | None) -> str:
+    """The message, with how long to wait where that is known: Codex reads it out of these words."""
+    if code == "rate_limit_exceeded" and retry_after_s is not None:
+        return f"{message}. Please try again in {retry_after_s}s."
+    return message

@@ -7,7 +7,7 @@ Growth: the items that have ended, as JSON, and the open one: the size of the an
 up to three times as much while the events at an item's end are written.
 Source: the specification's grammar and tables (2.3, 3.11), with what the `openai` SDK 3.x and
 Codex CLI 0.169.0 were measured to need (read 2026-11-21).
-Used by gateway/responses_sink.
+Used by teller.py.
 """
 
 from collections.abc import Callable

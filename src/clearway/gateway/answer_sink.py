@@ -1,32 +1,32 @@
-"""An answer in the words of Messages, taken from the relay and told in those of Chat Completions.
+"""An answer in the words of Messages, taken from the relay and told in those of the client's format.
 
 A sink in front of the client's: the relay writes bytes as it always does, and heartbeats
 as `ping`. The head goes out with the first thing that there is to say, so that a failure
 before has a status of its own. Nothing here waits, and nothing that comes may make it fail.
 Growth: one unfinished event; the whole answer for a client that does not stream, a
 plain answer or a refusal of an upstream, up to 32 MiB.
-Used by gateway/chat.
+Used by gateway/chat; what is told, and how, is a teller's (`wire/hub/teller.py`).
 """
 
 import zlib
 from collections.abc import Awaitable
 
+import msgspec
 import structlog
 
 from clearway.core.clock import Clock
-from clearway.core.errors import UpstreamProtocolError
+from clearway.core.errors import GatewayError, UpstreamProtocolError
 from clearway.core.fields import Headers
 from clearway.gateway.call import Sink
 from clearway.gateway.headers import EXCHANGE_HEADER, by_name
-from clearway.wire.chat.chunks import KEEP_ALIVE, Chunks
-from clearway.wire.chat.request import Translated
-from clearway.wire.chat.whole import Whole
 from clearway.wire.encoding import Inflater
 from clearway.wire.hub import errors
 from clearway.wire.hub.answer import Answer
 from clearway.wire.hub.events import Event, Problem, events_of, read_event
 from clearway.wire.hub.notes import printable
 from clearway.wire.hub.pieces import Failed
+from clearway.wire.hub.plan import Plan
+from clearway.wire.hub.teller import Teller
 from clearway.wire.messages.watch import BODY_LIMIT, PING
 from clearway.wire.sse import DataScanner
 
@@ -35,37 +35,46 @@ log = structlog.get_logger()
 _OK = 200
 _LONGEST_NAME = 200
 _KEPT = (b"retry-after", b"retry-after-ms", b"x-should-retry")
-_Body = tuple[int, bytes]
 
 
-class ChatSink:
+class Translation(msgspec.Struct, frozen=True, kw_only=True):
+    """The request that an answer is to, as far as it must be known."""
+
+    name: str
+    """The model, as the client calls it."""
+    model: str
+    """As it is asked for upstream."""
+    plan: Plan
+    warnings: bytes
+    """The value of `x-clearway-warnings`."""
+
+
+class AnswerSink:
     """Tells one answer.
 
     Args:
         sink: The client's.
         exchange_id: Of the exchange.
-        translated: The request.
-        model: As it is asked for upstream.
+        translation: What it is an answer to.
+        teller: Puts it into the client's format.
         clock: The time.
     """
 
-    def __init__(self, sink: Sink, exchange_id: str, translated: Translated, model: str, clock: Clock) -> None:
+    def __init__(self, sink: Sink, exchange_id: str, translation: Translation, teller: Teller, clock: Clock) -> None:
         self._sink = sink
         self._exchange_id = exchange_id
-        self._translated = translated
-        self._model = model
+        self._translation = translation
+        self._teller = teller
         self._clock = clock
         self._began = clock.monotonic()
-        self._answer = Answer(translated.plan)
-        self._chunks = Chunks(translated.form) if translated.is_stream else None
-        self._whole = None if translated.is_stream else Whole(translated.form)
+        self._answer = Answer(translation.plan)
         self._scanner = DataScanner()
         self._inflater: Inflater | None = None
         self._status = _OK
         self._fields: Headers = ()
         self._kept: list[bytes] | None = None
         self._size = 0
-        self._last: _Body | None = None
+        self._last: tuple[errors.Told, str] | None = None
         self._said = b""
         self._is_over = False
 
@@ -144,17 +153,22 @@ class ChatSink:
             # The relay tells of an end too early, but not where an event was too long for its watch.
             self._fail(Problem("api_error", "the answer ended before its end"))
         if self._last is not None:
-            self._end(*self._last)
-        elif self._whole is not None:
-            self._end(_OK, self._whole.body())
-        else:
+            self._end_failed(*self._last)
+        elif self._sink.started:
             self._sink.finish()
+        else:
+            self._end(_OK, self._teller.body())
+
+    def last_words(self, error: GatewayError) -> bytes:
+        """The last event of a stream that an error of ours ends."""
+        told = errors.told_as(error)
+        return self._teller.fail(told, f"Clearway: {error.sentence}", error.retry_after_s)
 
     # Within.
 
     @property
     def _names(self) -> dict[str, str]:
-        return {"model": self._model, "asked": self._translated.form.model}
+        return {"model": self._translation.model, "asked": self._translation.name}
 
     def _hear(self, data: bytes) -> None:
         """One event; nothing counts behind a failure or an end."""
@@ -168,17 +182,15 @@ class ChatSink:
             return
         if event.type != "ping":
             self._tell(event)
-        elif self._sink.started and self._chunks is not None:
-            self._said += KEEP_ALIVE
+        elif self._sink.started:
+            self._said += self._teller.beat()
 
     def _tell(self, event: Event) -> None:
         for piece in self._answer.feed(event):
             if isinstance(piece, Failed):
                 self._fail(piece.problem)
-            elif self._chunks is not None:
-                self._said += self._chunks.write(piece)
-            elif self._whole is not None:
-                self._whole.take(piece)
+            else:
+                self._said += self._teller.write(piece)
 
     def _say(self) -> None:
         """Send what there is to say."""
@@ -192,19 +204,18 @@ class ChatSink:
 
     def _beat(self) -> None:
         # A client that does not stream can be told nothing before the answer.
-        if self._chunks is not None:
-            self._said += KEEP_ALIVE
-            self._say()
+        self._said += self._teller.beat()
+        self._say()
 
     def _fail(self, problem: Problem) -> None:
         """The upstream broke it off: with a status where nothing was said yet."""
         self._say()
         self._is_over = True
-        status, body = errors.of_problem(problem, None, **self._names)
+        told, message = errors.of_problem(problem, None, **self._names)
         if self._sink.started:
-            self._sink.write(b"data: %b\n\n" % body)
+            self._sink.write(self._teller.fail(told, message))
         else:
-            self._last = status, body
+            self._last = told, message
 
     def _finish_kept(self, body: bytes) -> None:
         """A refusal, or an answer that is no stream though one was asked for."""
@@ -217,6 +228,10 @@ class ChatSink:
         except ValueError:
             self._fail(Problem("api_error", "the answer cannot be read"))
         self._say()
+
+    def _end_failed(self, told: errors.Told, message: str) -> None:
+        status, kind, code = told
+        self._end(status, errors.error_body(message, kind, code))
 
     def _end(self, status: int, body: bytes) -> None:
         head = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *self._told()]
@@ -234,10 +249,10 @@ class ChatSink:
             (EXCHANGE_HEADER, exchange_id),
             (b"openai-processing-ms", b"%d" % took_ms),
             (b"openai-version", b"2020-10-01"),
-            (b"x-clearway-model", printable(self._model[:_LONGEST_NAME])),
+            (b"x-clearway-model", printable(self._translation.model[:_LONGEST_NAME])),
         ]
-        if self._translated.warnings:
-            told.append((b"x-clearway-warnings", self._translated.warnings))
+        if self._translation.warnings:
+            told.append((b"x-clearway-warnings", self._translation.warnings))
         named = by_name(self._fields)
         if request_id := named.get(b"request-id"):
             told.append((b"x-clearway-upstream-request-id", request_id))
