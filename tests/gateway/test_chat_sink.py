@@ -3,7 +3,6 @@
 What a whole gateway makes of it is in tests/chat; here the pieces are cut as no socket would.
 """
 
-import asyncio
 import gzip
 import json
 
@@ -16,49 +15,10 @@ from clearway.wire.chat.teller import ChatTeller
 from clearway.wire.messages.watch import PING
 from tests.chat.asking import ask
 from tests.chat.telling import end, event, start, text
+from tests.gateway.listening import Client
 
 STREAM: Headers = [(b"content-type", b"text/event-stream"), (b"request-id", b"req_1")]
 OVERLOADED = event("error", error={"type": "overloaded_error", "message": "Overloaded"})
-
-
-class Client:
-    """Notes what is said to it."""
-
-    def __init__(self) -> None:
-        self.head: tuple[int, dict[bytes, bytes]] | None = None
-        self.said = b""
-        self.is_over = False
-        self.gone = False
-        self.is_slow = False
-
-    @property
-    def started(self) -> bool:
-        """As `Sink.started`."""
-        return self.head is not None
-
-    async def drain(self) -> None:
-        """As `Sink.drain`."""
-        await asyncio.sleep(0)
-
-    def start(self, status: int, headers: Headers) -> None:
-        """Once."""
-        assert self.head is None
-        self.head = (status, dict(headers))
-
-    def write(self, data: bytes) -> None:
-        """Behind a head."""
-        assert self.head is not None
-        assert not self.is_over
-        self.said += data
-
-    def finish(self, data: bytes = b"") -> None:
-        """The end."""
-        self.write(data)
-        self.is_over = True
-
-    def cut(self) -> None:
-        """Another end."""
-        self.gone = True
 
 
 def _sink(client: Client, *, stream: bool, model: str = "claude-sonnet-5-5") -> AnswerSink:
