@@ -10,7 +10,7 @@ Used by stream.py and acts.py.
 import msgspec
 
 from clearway.wire.responses.form import Called
-from clearway.wire.responses.frames import Frames, Text
+from clearway.wire.responses.frames import Frames, Text, beginning
 from clearway.wire.responses.item import Item, Status
 
 
@@ -36,6 +36,7 @@ class Call(Item):
         self._called = called
         self._call_id = call_id or self.id
         self._text = Text()
+        self._before_delta = beginning(self._delta) + self._place + b',"delta":'
         self.is_empty = False
         """The model gave it no arguments."""
         self.is_broken = False
@@ -44,7 +45,7 @@ class Call(Item):
     def add(self, text: msgspec.Raw) -> bytes:
         """A piece of its arguments."""
         self._text.add(text)
-        return self._event(self._delta, b'"delta":%b' % text)
+        return self._frames.numbered(self._before_delta + text)
 
     def is_whole(self) -> bool:
         """Whether its arguments can be read."""

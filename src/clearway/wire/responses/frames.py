@@ -26,9 +26,18 @@ class Frames:
             kind: Its type.
             members: The members of its JSON object between type and number.
         """
+        return self.numbered(beginning(kind) + members)
+
+    def numbered(self, said: bytes) -> bytes:
+        """An event from all of it but the end."""
         number = self._next
         self._next = number + 1
-        return b'event: %b\ndata: {"type":"%b",%b,"sequence_number":%d}\n\n' % (kind, kind, members, number)
+        return said + b',"sequence_number":%d}\n\n' % number
+
+
+def beginning(kind: bytes) -> bytes:
+    """How an event of that kind begins; one that comes often is prepared with its first members."""
+    return b'event: %b\ndata: {"type":"%b",' % (kind, kind)
 
 
 class Text:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import msgspec
 
 from clearway.wire.hub.pieces import Citation
-from clearway.wire.responses.frames import Frames, Text
+from clearway.wire.responses.frames import Frames, Text, beginning
 from clearway.wire.responses.item import Item, Status
 
 _encode = msgspec.json.encode
@@ -24,7 +24,8 @@ class _Part:
         self.text = Text()
         self.annotations: list[dict[str, object]] = []
         self.place = place
-        self.before_delta = place + b',"delta":'
+        kind = b"response.refusal.delta" if is_refusal else b"response.output_text.delta"
+        self.before_delta = beginning(kind) + place + b',"delta":'
 
     def told(self) -> dict[str, object]:
         """As it stands in the content."""
@@ -58,9 +59,7 @@ class Message(Item):
         said = b"" if self._is_open else self._begin_part(is_refusal=False)
         part = self._parts[-1]
         part.text.add(text)
-        return said + self._frames.write(
-            b"response.output_text.delta", b'%b%b,"logprobs":[]' % (part.before_delta, text)
-        )
+        return said + self._frames.numbered(part.before_delta + text + b',"logprobs":[]')
 
     def cite(self, citations: Iterable[Citation]) -> bytes:
         """What the last block of text is taken from."""
@@ -96,7 +95,7 @@ class Message(Item):
             return said + self.say(raw)
         part = self._parts[-1]
         part.text.add(raw)
-        return said + self._frames.write(b"response.refusal.delta", part.before_delta + raw)
+        return said + self._frames.numbered(part.before_delta + raw)
 
     def end(self, status: Status) -> bytes:
         """See `Item.end`."""

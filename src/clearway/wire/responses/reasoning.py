@@ -11,7 +11,7 @@ from collections.abc import Callable
 import msgspec
 
 from clearway.wire.hub.pieces import Thought
-from clearway.wire.responses.frames import Frames, Text
+from clearway.wire.responses.frames import Frames, Text, beginning
 from clearway.wire.responses.item import Item, Status
 
 Seal = Callable[[list[dict[str, object]]], str]
@@ -27,6 +27,7 @@ class _Block:
         self.hidden: msgspec.Raw | None = None
         self.part: bytes | None = None
         """Where its summary stands; None: it has none so far."""
+        self.before_delta = b""
         self.is_open = True
 
     def verbatim(self) -> dict[str, object] | None:
@@ -84,11 +85,15 @@ class Reasoning(Item):
         said = b""
         if block.part is None:
             block.part = b'"summary_index":%d' % len(self._parts)
+            block.before_delta = beginning(b"response.reasoning_summary_text.delta") + b'%b,%b,"delta":' % (
+                self._place,
+                block.part,
+            )
             self._parts.append(block)
             said = self._event(
                 b"response.reasoning_summary_part.added", block.part + b',"part":{"type":"summary_text","text":""}'
             )
-        return said + self._event(b"response.reasoning_summary_text.delta", b'%b,"delta":%b' % (block.part, text))
+        return said + self._frames.numbered(block.before_delta + text)
 
     def _end_block(self, block: _Block) -> bytes:
         block.is_open = False

@@ -74,8 +74,9 @@ class Telling:
         tell = _TOLD.get(type(piece))
         if tell is None or self.body:
             return b""
-        begun = b"" if self._whole is not None or isinstance(piece, Begun) else self._begin(Begun(self._name))
-        return begun + tell(self, piece)
+        if self._whole is None and not isinstance(piece, Begun):
+            return self._begin(Begun(self._name)) + tell(self, piece)
+        return tell(self, piece)
 
     def beat(self) -> bytes:
         """What fills silence; empty before there is an answer, which no client would read."""
@@ -166,6 +167,8 @@ class Telling:
         return self._message, said
 
     def _say(self, text: Text) -> bytes:
+        if self._message is not None and self._closed is None and self._reasoning is None:
+            return self._message.say(text.text)
         message, said = self._writing()
         return said + message.say(text.text)
 
