@@ -12,7 +12,7 @@ import msgspec
 from clearway.wire.hub.searches import members_of
 from clearway.wire.responses.calls import Call, CustomCall
 from clearway.wire.responses.form import Kind
-from clearway.wire.responses.item import Item, Status
+from clearway.wire.responses.item import Status
 
 _Object = dict[str, object]
 _OPERATIONS = ("create_file", "delete_file", "update_file")
@@ -29,9 +29,9 @@ class _Act(Call):
         self._text.add(text)
         return b""
 
-    def end(self, status: Status) -> bytes:
-        """See `Item.end`."""
-        return Item.end(self, status)
+    def _last(self, status: Status) -> bytes:
+        del status
+        return b""
 
     def _item(self, status: str) -> _Object:
         given = members_of(self._text.plain())

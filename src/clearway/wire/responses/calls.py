@@ -57,12 +57,10 @@ class Call(Item):
             return False
         return True
 
-    def end(self, status: Status) -> bytes:
-        """See `Item.end`."""
-        said = b""
-        if status == "completed":
-            said = self._event(self._done, b'"%b":%b%b' % (self._member.encode(), self._text.raw(), self._more()))
-        return said + super().end(status)
+    def _last(self, status: Status) -> bytes:
+        if status == "incomplete":
+            return b""
+        return self._event(self._done, b'"%b":%b%b' % (self._member.encode(), self._text.raw(), self._more()))
 
     def _more(self) -> bytes:
         return b',"name":%b' % msgspec.json.encode(self._called.name)

@@ -28,18 +28,25 @@ class Item:
     def __init__(self, frames: Frames, message_id: str, index: int) -> None:
         self.id = item_id(self.prefix, message_id, index)
         self.index = index
-        self.done = b""
-        """The item as it ended; empty until then."""
         self._frames = frames
         self._place = b'"item_id":"%b","output_index":%d' % (self.id.encode(), index)
 
     def begin(self) -> bytes:
         """The events that begin it."""
-        return self._added(self._item("in_progress"))
+        members = b'"output_index":%d,"item":%b' % (self.index, msgspec.json.encode(self._item("in_progress")))
+        return self._frames.write(b"response.output_item.added", members)
 
-    def end(self, status: Status) -> bytes:
-        """The events that end it; nothing is told of it behind them."""
-        return self._ended(self._item(status))
+    def end(self, status: Status) -> tuple[bytes, bytes]:
+        """The events that end it, behind which nothing is told of it, and the item as it ended."""
+        said = self._last(status)
+        item = msgspec.json.encode(self._item(status))
+        members = b'"output_index":%d,"item":%b' % (self.index, item)
+        return said + self._frames.write(b"response.output_item.done", members), item
+
+    def _last(self, status: Status) -> bytes:
+        """The events within it that its end brings."""
+        del status
+        return b""
 
     def _item(self, status: str) -> dict[str, object]:
         """The item as it is now."""
@@ -48,13 +55,3 @@ class Item:
     def _event(self, kind: bytes, members: bytes = b"") -> bytes:
         """An event within it."""
         return self._frames.write(kind, b"%b,%b" % (self._place, members) if members else self._place)
-
-    def _added(self, item: dict[str, object]) -> bytes:
-        members = b'"output_index":%d,"item":%b' % (self.index, msgspec.json.encode(item))
-        return self._frames.write(b"response.output_item.added", members)
-
-    def _ended(self, item: dict[str, object]) -> bytes:
-        self.done = msgspec.json.encode(item)
-        return self._frames.write(
-            b"response.output_item.done", b'"output_index":%d,"item":%b' % (self.index, self.done)
-        )

@@ -97,9 +97,9 @@ class Message(Item):
         part.text.add(raw)
         return said + self._frames.numbered(part.before_delta + raw)
 
-    def end(self, status: Status) -> bytes:
-        """See `Item.end`."""
-        return self._end_part() + super().end(status)
+    def _last(self, status: Status) -> bytes:
+        del status
+        return self._end_part()
 
     def _begin_part(self, *, is_refusal: bool) -> bytes:
         self._is_open = True

@@ -105,10 +105,9 @@ class Reasoning(Item):
             b'%b,"part":{"type":"summary_text","text":%b}' % (block.part, text),
         )
 
-    def end(self, status: Status) -> bytes:
-        """See `Item.end`."""
-        open_blocks = [block for block in self._blocks.values() if block.is_open]
-        return b"".join(map(self._end_block, open_blocks)) + super().end(status)
+    def _last(self, status: Status) -> bytes:
+        del status
+        return b"".join(self._end_block(block) for block in self._blocks.values() if block.is_open)
 
     def _item(self, status: str) -> dict[str, object]:
         item: dict[str, object] = {

@@ -36,15 +36,13 @@ class Search(Item):
         self._sought = sought
         return self._event(b"response.web_search_call.searching")
 
-    def find(self, found: Found) -> bytes:
-        """What was found; that ends it."""
+    def find(self, found: Found) -> None:
+        """What was found."""
         self._found = found
-        return self.end("completed")
 
-    def end(self, status: Status) -> bytes:
-        """See `Item.end`."""
-        told = b"" if self._found is None else self._event(b"response.web_search_call.completed")
-        return told + super().end(status)
+    def _last(self, status: Status) -> bytes:
+        del status
+        return b"" if self._found is None else self._event(b"response.web_search_call.completed")
 
     def _item(self, status: str) -> dict[str, object]:
         if self._found is not None and self._found.has_failed:

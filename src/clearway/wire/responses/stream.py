@@ -3,8 +3,8 @@
 Owns which items are open and in what order they come. An item ends when one of another
 kind begins; a call when the upstream ends it, though that is told with whatever comes
 next, for only then is it known not to have been cut off.
-Growth: the items that have ended, as JSON, and the open one: the size of the answer once,
-up to three times as much while the events at an item's end are written.
+Growth: the items that have ended, as JSON, and the text of open ones: the answer once. The
+events at its end tell it four times, and are made in some twelve times its size.
 Source: the specification's grammar and tables (2.3, 3.11), with what the `openai` SDK 3.x and
 Codex CLI 0.169.0 were measured to need (read 2026-11-21).
 Used by teller.py.
@@ -58,7 +58,8 @@ class Telling:
         self._name = name
         self._frames = Frames()
         self._whole: Whole | None = None
-        self._items: list[Item] = []
+        self._open_items: dict[int, Item] = {}
+        self._done: list[bytes] = []
         self._message: Message | None = None
         self._letters = 0
         self._reasoning: Reasoning | None = None
@@ -104,7 +105,7 @@ class Telling:
         return self._frames.write(kind, b'"response":' + response)
 
     def _output(self) -> bytes:
-        return b",".join(item.done for item in self._items if item.done)
+        return b",".join(filter(None, self._done))
 
     def _begin(self, begun: Begun) -> bytes:
         if self._whole is not None:
@@ -116,15 +117,16 @@ class Telling:
 
     def _end(self, ended: Ended) -> bytes:
         is_cut = ended.stop_reason in CUT_OFF
-        last = self._items[-1] if self._items else None
-        said = b"".join(self._end_open(item, is_cut=is_cut and item is last) for item in self._items if not item.done)
+        last = len(self._done) - 1
+        items = [self._open_items[index] for index in sorted(self._open_items)]
+        said = b"".join(self._end_open(item, is_cut=is_cut and item.index == last) for item in items)
         return said + self._terminal(ended.usage, is_cut=is_cut)
 
     def _end_open(self, item: Item, *, is_cut: bool) -> bytes:
         status: Status = "incomplete" if is_cut or isinstance(item, Search) else "completed"
         if isinstance(item, Call):
             status = "completed" if item.is_whole() and not (is_cut and item.is_empty) else "incomplete"
-        return item.end(status)
+        return self._end_item(item, status)
 
     def _terminal(self, usage: Usage, *, is_cut: bool) -> bytes:
         if is_cut:
@@ -136,19 +138,26 @@ class Telling:
     # Items.
 
     def _open(self, item: Item) -> bytes:
-        self._items.append(item)
+        self._open_items[item.index] = item
+        self._done.append(b"")
         return item.begin()
+
+    def _end_item(self, item: Item, status: Status) -> bytes:
+        said, self._done[item.index] = item.end(status)
+        # What it was made of is not needed any more.
+        del self._open_items[item.index]
+        return said
 
     def _leave(self, kept: Item | None = None) -> bytes:
         """End what ends when something else comes; `kept` is what goes on."""
         said = self._end_closed()
         if self._message is not None and self._message is not kept:
-            said += self._message.end("completed")
+            said += self._end_item(self._message, "completed")
             self._letters += self._message.letters
             self._message = None
         if self._reasoning is not None and self._reasoning is not kept:
             if self._reasoning.is_settled:
-                said += self._reasoning.end("completed")
+                said += self._end_item(self._reasoning, "completed")
             self._reasoning = None
         return said
 
@@ -156,13 +165,13 @@ class Telling:
         call, self._closed = self._closed, None
         if call is None:
             return b""
-        return call.end("completed" if call.is_whole() else "incomplete")
+        return self._end_item(call, "completed" if call.is_whole() else "incomplete")
 
     def _writing(self) -> tuple[Message, bytes]:
         """The open message, and the events that lead to it."""
         said = self._leave(self._message)
         if self._message is None:
-            self._message = Message(self._frames, self._name, len(self._items), self._letters)
+            self._message = Message(self._frames, self._name, len(self._done), self._letters)
             said += self._open(self._message)
         return self._message, said
 
@@ -186,7 +195,7 @@ class Telling:
             said = self._leave(self._reasoning)
             if self._reasoning is None:
                 self._reasoning = Reasoning(
-                    self._frames, self._name, len(self._items), seal=self._seal, summarizes=self._form.summarizes
+                    self._frames, self._name, len(self._done), seal=self._seal, summarizes=self._form.summarizes
                 )
                 said += self._open(self._reasoning)
             item = self._thoughts[thought.index] = self._reasoning
@@ -194,13 +203,13 @@ class Telling:
         if thought.is_last:
             del self._thoughts[thought.index]
             if item is not self._reasoning and item.is_settled:
-                said += item.end("completed")  # something else began before its last block was whole
+                said += self._end_item(item, "completed")  # something else began before its last block was whole
         return said
 
     def _call(self, opened: Opened) -> bytes:
         said = self._leave()
         called = self._form.tools.get(opened.sent) or Called(name=opened.name)
-        call = KINDS[called.kind](self._frames, self._name, len(self._items), called, opened.id)
+        call = KINDS[called.kind](self._frames, self._name, len(self._done), called, opened.id)
         self._calls[opened.index] = call
         return said + self._open(call)
 
@@ -217,7 +226,7 @@ class Telling:
 
     def _search(self, searching: Searching) -> bytes:
         said = self._leave()
-        search = Search(self._frames, self._name, len(self._items), tells_sources=self._form.sources)
+        search = Search(self._frames, self._name, len(self._done), tells_sources=self._form.sources)
         self._searches[searching.id] = search
         return said + self._open(search)
 
@@ -227,7 +236,10 @@ class Telling:
 
     def _find(self, found: Found) -> bytes:
         search = self._searches.pop(found.id, None)
-        return b"" if search is None else search.find(found)
+        if search is None:
+            return b""
+        search.find(found)
+        return self._end_item(search, "completed")
 
 
 _TOLD: dict[type[object], Callable[[Telling, Any], bytes]] = {
