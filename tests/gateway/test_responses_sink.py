@@ -7,12 +7,13 @@ import json
 
 import pytest
 
-from clearway.core.clock import SystemClock
+from clearway.core.clock import Clock, SystemClock
 from clearway.core.errors import BudgetExceeded, GatewayError, LimitExceeded, UpstreamUnreachable
 from clearway.core.fields import Headers
 from clearway.gateway.answer_sink import AnswerSink, Translation
 from clearway.wire.hub.plan import NO_PLAN
 from clearway.wire.messages.watch import PING
+from clearway.wire.responses.form import Form
 from clearway.wire.responses.teller import ResponsesTeller
 from tests.chat.telling import end, event, start, text, thinking, tool_use
 from tests.gateway.listening import Client
@@ -23,9 +24,24 @@ OVERLOADED = event("error", error={"type": "overloaded_error", "message": "Overl
 ANSWER = start() + thinking(0, "hm") + text(1, "a") + tool_use(2, "t", "f", "{}") + end("tool_use")
 
 
-def _sink(client: Client, *, stream: bool = True) -> AnswerSink:
+def _sink(client: Client, *, stream: bool = True, form: Form = FORM, clock: Clock | None = None) -> AnswerSink:
     translation = Translation(name="gpt-5", model="claude-x", plan=NO_PLAN, warnings=b"ignored:top_k")
-    return AnswerSink(client, "0190", translation, ResponsesTeller(FORM, seal, "0190", is_stream=stream), SystemClock())
+    teller = ResponsesTeller(form, seal, "0190", is_stream=stream)
+    return AnswerSink(client, "0190", translation, teller, clock or SystemClock())
+
+
+class HandClock:
+    """Turned by hand."""
+
+    seconds = 5_000.0
+
+    def now_us(self) -> int:
+        """Wall time."""
+        return int(self.seconds * 1_000_000)
+
+    def monotonic(self) -> float:
+        """Seconds."""
+        return self.seconds
 
 
 def test_any_cut() -> None:
@@ -86,6 +102,25 @@ def test_heartbeats() -> None:
     assert ["created", "in_progress", "in_progress", "in_progress", "output_item.added"] == types_of(
         events_of(client.said)
     )[:5]
+
+
+def test_what_is_not_told() -> None:
+    """X5: while much comes of which nothing is told, here thoughts that are not shown, the client hears a heartbeat."""
+    client, clock = Client(), HandClock()
+    sink = _sink(client, form=Form(model="gpt-5", created=1, summarizes=False), clock=clock)
+    sink.start(200, STREAM)
+    first, *deltas = thinking(0, *["hm"] * 9).split(b"\n\n")
+    sink.write(start() + first + b"\n\n")
+    for delta in deltas[:-1]:
+        clock.seconds += 4
+        sink.write(delta + b"\n\n")
+    sink.write(text(1, "a") + end())
+    sink.finish()
+
+    kinds = types_of(events_of(client.said))
+    assert ["created", "in_progress", "output_item.added", "in_progress", "in_progress", "output_item.done"] == kinds[
+        :6
+    ]
 
 
 @pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])

@@ -34,6 +34,8 @@ log = structlog.get_logger()
 
 _OK = 200
 _LONGEST_NAME = 200
+_LONGEST_QUIET_S = 15.0
+"""Without a word to a client that streams."""
 _KEPT = (b"retry-after", b"retry-after-ms", b"x-should-retry")
 
 
@@ -77,6 +79,7 @@ class AnswerSink:
         self._last: tuple[errors.Told, str] | None = None
         self._said = b""
         self._is_over = False
+        self._quiet_since: float | None = None
 
     # What the relay asks.
 
@@ -142,7 +145,10 @@ class AnswerSink:
             return
         for event in self._scanner.feed_all(data):
             self._hear(event)
-        self._say()
+        if self._said:
+            self._say()
+        else:
+            self._mind_silence()
 
     def finish(self, data: bytes = b"") -> None:
         """The last piece: end the client's answer too."""
@@ -200,7 +206,19 @@ class AnswerSink:
         if not self._sink.started:
             head = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
             self._sink.start(_OK, [*head, *self._told()])
+        self._quiet_since = None
         self._sink.write(said)
+
+    def _mind_silence(self) -> None:
+        """Much may come of which the client is told nothing: thoughts that are not shown, the text of a patch. The
+        relay takes none of that for silence.
+        """
+        now = self._clock.monotonic()
+        if self._quiet_since is None:
+            self._quiet_since = now
+        elif now - self._quiet_since >= _LONGEST_QUIET_S:
+            self._quiet_since = None
+            self._beat()
 
     def _beat(self) -> None:
         # A client that does not stream can be told nothing before the answer.
