@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clearway.wire.hub.plan import Plan
+from clearway.wire.responses.form import Called, Form
 from tests.chat.telling import end, event, start, text, thinking, tool_use
 from tests.recordings.recorded import read
 from tests.responses.answering import Json, events_of, folded, told, whole
@@ -193,3 +194,52 @@ def _blocks(stream: bytes) -> list[Json]:
             block["signature"] += delta.get("signature", "")
             block["thinking"] = block.get("thinking", "") + delta.get("thinking", "")
     return list(blocks.values())
+
+
+INDEX = st.integers(0, 3)
+WORDS = st.text(max_size=4)
+STARTS = st.one_of(
+    st.just({"type": "text", "text": ""}),
+    st.just({"type": "thinking", "thinking": "", "signature": ""}),
+    st.just({"type": "redacted_thinking", "data": "xx"}),
+    st.builds(lambda name: {"type": "tool_use", "id": f"t{name}", "name": name, "input": {}}, WORDS),
+    st.just({"type": "tool_use", "id": "c", "name": "custom", "input": {}}),
+    st.just({"type": "tool_use", "id": "p", "name": "patch", "input": {"path": "x"}}),
+    st.just({"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}),
+    st.just({"type": "web_search_tool_result", "tool_use_id": "s", "content": [{"type": "web_search_result"}]}),
+    st.just({"type": "web_search_tool_result", "tool_use_id": "s", "content": "?"}),
+    st.just({"type": "of_2027"}),
+)
+DELTAS = st.one_of(
+    st.builds(lambda word: {"type": "text_delta", "text": word}, WORDS),
+    st.builds(lambda word: {"type": "thinking_delta", "thinking": word}, WORDS),
+    st.builds(lambda word: {"type": "signature_delta", "signature": word}, WORDS),
+    st.builds(
+        lambda word: {"type": "input_json_delta", "partial_json": word}, st.sampled_from(["{", "}", '"input":', '"a"'])
+    ),
+    st.just({"type": "citations_delta", "citation": {"type": "web_search_result_location", "url": None}}),
+)
+EVENTS = st.lists(
+    st.one_of(
+        st.builds(lambda index, block: event("content_block_start", index=index, content_block=block), INDEX, STARTS),
+        st.builds(lambda index, delta: event("content_block_delta", index=index, delta=delta), INDEX, DELTAS),
+        st.builds(lambda index: event("content_block_stop", index=index), INDEX),
+        st.just(start()),
+        st.just(event("ping")),
+    ),
+    max_size=25,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(EVENTS, st.sampled_from(["end_turn", "max_tokens", "refusal"]))
+def test_events_in_any_order(events: list[bytes], stop_reason: str) -> None:
+    """Whatever an upstream makes of the order of events, the client's are valid, fit together and have an end."""
+    tools = {"custom": Called(kind="custom", name="custom"), "patch": Called(kind="apply_patch", name="patch")}
+    form = Form(model="gpt-5", created=1, seals=True, tools=tools)
+    stream = b"".join(events) + end(stop_reason)
+
+    said = events_of(told(stream, plan=Plan(wrapped={"custom": "input"}, cites=True), form=form))
+    output = said[-1]["response"]["output"]
+    assert output == folded(said)
+    assert all(item["status"] in ("completed", "incomplete", "failed") for item in output)
