@@ -264,7 +264,8 @@ def _unwrapped(call: _Call) -> list[Piece]:
     else:
         inner = text if inner is None else msgspec.json.encode(inner).decode()
     told = msgspec.Raw(msgspec.json.encode(inner))
-    closed = Closed(call.index, is_empty=not call.seen, is_broken=call.seen and not given)
+    is_broken = not given and text not in ("", "{}")
+    closed = Closed(call.index, is_empty=not call.seen, is_broken=is_broken)
     return [Arguments(call.index, told, is_custom), closed]
 
 
