@@ -9,10 +9,10 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from clearway.wire.chat.answer import Answer
 from clearway.wire.chat.chunks import DONE, Chunks
 from clearway.wire.chat.form import Form
 from clearway.wire.chat.whole import Whole
+from clearway.wire.hub.answer import Answer
 from clearway.wire.hub.events import read_event
 from clearway.wire.hub.plan import NO_PLAN, Plan
 from clearway.wire.sse import DataScanner

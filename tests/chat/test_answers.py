@@ -8,9 +8,9 @@ import json
 import msgspec
 import pytest
 
-from clearway.wire.chat.answer import Answer
 from clearway.wire.chat.chunks import Chunks
 from clearway.wire.chat.form import Reasoning
+from clearway.wire.hub.answer import Answer
 from clearway.wire.hub.events import events_of, read_event
 from clearway.wire.hub.plan import Plan
 from tests.chat.telling import (
@@ -145,8 +145,11 @@ def test_refusal() -> None:
     assert _message(start() + end("refusal"))["refusal"]
 
 
-def test_citations() -> None:
-    """CR5, b20: what was cited of the web is told with its span; calls of the server's own are not the client's."""
+@pytest.mark.parametrize("is_before", [True, False])
+def test_citations(*, is_before: bool) -> None:
+    """CR5, b20: what was cited of the web is told with its span, whether the upstream names it before its text, as
+    Anthropic does, or behind; calls of the server's own are not the client's.
+    """
     search = event(
         "content_block_start",
         index=0,
@@ -154,8 +157,11 @@ def test_citations() -> None:
     )
     query = event("content_block_delta", index=0, delta={"type": "input_json_delta", "partial_json": '{"query": "x"}'})
     cite = event("content_block_start", index=2, content_block={"type": "text", "text": ""})
-    cite += event("content_block_delta", index=2, delta={"type": "text_delta", "text": "It ra\u00efns"})
-    cite += event("content_block_delta", index=2, delta={"type": "citations_delta", "citation": CITED})
+    rain = [
+        event("content_block_delta", index=2, delta={"type": "citations_delta", "citation": CITED}),
+        event("content_block_delta", index=2, delta={"type": "text_delta", "text": "It ra\u00efns"}),
+    ]
+    cite += b"".join(rain if is_before else reversed(rain))
     stream = start() + search + query + text(1, "\U0001f326 ") + cite + event("content_block_stop", index=2) + end()
     plan = Plan(cites=True)
 

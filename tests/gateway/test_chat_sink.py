@@ -3,7 +3,6 @@
 What a whole gateway makes of it is in tests/chat; here the pieces are cut as no socket would.
 """
 
-import asyncio
 import gzip
 import json
 
@@ -11,57 +10,21 @@ import pytest
 
 from clearway.core.clock import SystemClock
 from clearway.core.fields import Headers
-from clearway.gateway.chat_sink import Backing, ChatSink
+from clearway.gateway.answer_sink import AnswerSink, Backing, Translation
+from clearway.wire.chat.teller import ChatTeller
 from clearway.wire.messages.watch import PING
 from tests.chat.asking import ask
 from tests.chat.telling import end, event, start, text
+from tests.gateway.listening import Client
 
 STREAM: Headers = [(b"content-type", b"text/event-stream"), (b"request-id", b"req_1")]
 OVERLOADED = event("error", error={"type": "overloaded_error", "message": "Overloaded"})
 
 
-class Client:
-    """Notes what is said to it."""
-
-    def __init__(self) -> None:
-        self.head: tuple[int, dict[bytes, bytes]] | None = None
-        self.said = b""
-        self.is_over = False
-        self.gone = False
-        self.is_slow = False
-
-    @property
-    def started(self) -> bool:
-        """As `Sink.started`."""
-        return self.head is not None
-
-    async def drain(self) -> None:
-        """As `Sink.drain`."""
-        await asyncio.sleep(0)
-
-    def start(self, status: int, headers: Headers) -> None:
-        """Once."""
-        assert self.head is None
-        self.head = (status, dict(headers))
-
-    def write(self, data: bytes) -> None:
-        """Behind a head."""
-        assert self.head is not None
-        assert not self.is_over
-        self.said += data
-
-    def finish(self, data: bytes = b"") -> None:
-        """The end."""
-        self.write(data)
-        self.is_over = True
-
-    def cut(self) -> None:
-        """Another end."""
-        self.gone = True
-
-
-def _sink(client: Client, *, stream: bool) -> ChatSink:
-    return ChatSink(client, "0190", ask(stream=stream), "claude-sonnet-5-5", SystemClock(), Backing())
+def _sink(client: Client, *, stream: bool, model: str = "claude-sonnet-5-5") -> AnswerSink:
+    translated = ask(stream=stream)
+    asked = Translation(name="gpt-4o", model=model, plan=translated.plan, warnings=translated.warnings)
+    return AnswerSink(client, "0190", asked, ChatTeller(translated.form, is_stream=stream), SystemClock(), Backing())
 
 
 @pytest.mark.parametrize("whole", [start() + text(0, "a"), start() + text(0, "a") + OVERLOADED], ids=["end", "error"])
@@ -142,7 +105,7 @@ def test_what_cannot_be_read(said: bytes) -> None:
 def test_names_end_no_field() -> None:
     """A model's name with the end of a line in it begins no field of the answer."""
     client = Client()
-    sink = ChatSink(client, "0190", ask(), "a\r\nset-cookie: x", SystemClock(), Backing())
+    sink = _sink(client, stream=False, model="a\r\nset-cookie: x")
     sink.start(404, STREAM)
     sink.finish(b"{}")
 

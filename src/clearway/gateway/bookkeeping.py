@@ -4,6 +4,7 @@ Writes to the journal (durable) and the feed (live). Holds numbers and labels on
 """
 
 from asyncio import Future
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -248,6 +249,7 @@ class Exchange:
         "books",
         "budget_is_spent",
         "id",
+        "last_words",
         "settled",
         "stopped_by",
         "tries",
@@ -265,6 +267,8 @@ class Exchange:
         self.budget_is_spent = False
         self.stopped_by: GatewayError | None = None
         """Why its task was cancelled, where that was ours to decide."""
+        self.last_words: Callable[[GatewayError], bytes] | None = None
+        """What ends an answer that has begun and is translated."""
         self._started = books.clock.monotonic()
         self._place = books.journal.admit(admission)
         books.feed.admitted(admission)

@@ -18,7 +18,7 @@ from clearway.core.errors import NotAllowed
 from clearway.core.fields import Fields, Headers
 from clearway.core.secret import Secret
 from clearway.gateway.admit import Walk
-from clearway.gateway.chat_sink import Backing, ChatSink
+from clearway.gateway.answer_sink import AnswerSink, Backing, Translation
 from clearway.gateway.decode import Asked
 from clearway.gateway.headers import CREDENTIALS, first, is_ours
 from clearway.gateway.route import Router, Target
@@ -30,6 +30,7 @@ from clearway.wire.chat.form import Reasoning
 from clearway.wire.chat.names import model_of
 from clearway.wire.chat.places import param_of
 from clearway.wire.chat.request import Asking, Translated, read, translate
+from clearway.wire.chat.teller import ChatTeller
 from clearway.wire.hub.models import AbilityTable
 from clearway.wire.hub.notes import Refusal
 
@@ -96,7 +97,11 @@ class Chat:
         backing = Backing(keep=partial(self._thoughts.keep, owner))
         if len(plain) <= _READ_AGAIN:
             backing.finds = partial(param_of, body=plain, asking=asking)
-        sink = ChatSink(walk.sink, walk.exchange.id, translated, model, self._clock, backing)
+        teller = ChatTeller(translated.form, is_stream=translated.is_stream)
+        name, plan, warnings = translated.form.model, translated.plan, translated.warnings
+        translation = Translation(name=name, model=model, plan=plan, warnings=warnings)
+        sink = AnswerSink(walk.sink, walk.exchange.id, translation, teller, self._clock, backing)
+        walk.exchange.last_words = sink.last_words
         peek = Peek(model=model, stream=True, max_tokens=translated.max_tokens)
         body, fields = translated.body, _fields(walk.call.headers, translated, own=own)
         asked = Asked(body, body, peek, readable=True, ours=fields)

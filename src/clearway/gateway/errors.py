@@ -7,12 +7,16 @@ from collections.abc import Callable
 
 from clearway.core.errors import GatewayError, LimitExceeded
 from clearway.core.exchange import Wire
-from clearway.wire.chat import errors as chat
+from clearway.wire.hub import errors as hub
 from clearway.wire.messages import errors as messages
 
 Rendered = tuple[int, list[tuple[bytes, bytes]], bytes]
 
-_RENDER: dict[Wire, Callable[[GatewayError, str], Rendered]] = {"messages": messages.render, "chat": chat.render}
+_RENDER: dict[Wire, Callable[[GatewayError, str], Rendered]] = {
+    "messages": messages.render,
+    "chat": hub.render,
+    "responses": hub.render,
+}
 
 
 def render(error: GatewayError, request_id: str, wire: Wire) -> Rendered:
@@ -20,11 +24,8 @@ def render(error: GatewayError, request_id: str, wire: Wire) -> Rendered:
     return _RENDER[wire](error, request_id)
 
 
-def last_event(error: GatewayError, request_id: str, wire: Wire) -> bytes | None:
-    """What ends a stream that has begun; None: it is cut, as nothing that could be said would help."""
-    if wire == "chat":
-        # The SDKs take a cut stream for a whole one: it must be said.
-        return chat.in_stream(error)
+def last_event(error: GatewayError, request_id: str) -> bytes | None:
+    """What ends a stream of Messages that has begun; None: it is cut, as nothing that could be said would help."""
     if isinstance(error, LimitExceeded):
         return b"event: error\ndata: " + messages.render(error, request_id)[2] + b"\n\n"
     # Claude Code retries a cut stream cleanly; after an error event it asks

@@ -47,7 +47,9 @@ def refuse(visit: Visit, error: GatewayError) -> None:
     if not sink.started:
         sink.start(status, [*headers, (EXCHANGE_HEADER, exchange_id.encode())])
         sink.finish(body)
-    elif (last := last_event(error, exchange_id, wire)) is not None:
+    elif exchange is not None and exchange.last_words is not None:
+        sink.finish(exchange.last_words(error))
+    elif (last := last_event(error, exchange_id)) is not None:
         sink.finish(last)
     else:
         sink.cut()

@@ -2,7 +2,7 @@
 
 Owns the framing only; it does not know what `data` means. No I/O.
 Rules: WHATWG HTML, "Server-sent events", section 9.2.6 (read 2026-11-21).
-Used beside the relay, on a copy of what passes: it never changes a byte; and by gateway/chat_sink.
+Used beside the relay, on a copy of what passes: it never changes a byte; and by gateway/answer_sink.
 
 Growth: holds at most one unfinished event, up to `limit` bytes; work is linear
 in the bytes fed, however they are cut.

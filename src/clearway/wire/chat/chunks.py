@@ -4,14 +4,16 @@ The text of chunks is put between prepared bytes: nothing is decoded to be encod
 Source: `ChatCompletionChunk` of the `openai` SDK 3.x. Measured with its stream helper:
 list entries are merged by `index`, which must count from 0; equal strings of two pieces
 are put together, so that `id` and `format` come once.
-Used by gateway/chat.
+Used by teller.py.
 """
 
 import msgspec
 
-from clearway.wire.chat.answer import Arguments, Begun, Cited, Declined, Ended, Opened, Piece, Text, Thought
 from clearway.wire.chat.form import FORMAT, Form, completion_id
-from clearway.wire.chat.usage import service_tier, usage_object
+from clearway.wire.chat.reasons import annotations_of, reason_of
+from clearway.wire.chat.usage import usage_object
+from clearway.wire.hub.pieces import Arguments, Begun, Citation, Cited, Declined, Ended, Opened, Piece, Text, Thought
+from clearway.wire.hub.tier import service_tier
 
 DONE = b"data: [DONE]\n\n"
 KEEP_ALIVE = b": keepalive\n\n"
@@ -35,6 +37,7 @@ class Chunks:
         )
         self._thought: dict[int, list[bytes]] = {}
         self._signature: dict[int, bytes] = {}
+        self._cited: list[Citation] = []
 
     def write(self, piece: Piece) -> bytes:
         """The chunks that tell a piece; empty where the client wants to hear nothing of it."""
@@ -51,12 +54,11 @@ class Chunks:
             case Begun():
                 said = self._begin(piece)
             case Declined():
-                said = self._chunk(b'"refusal":' + _encode(piece.text))
+                said = self._annotations() + self._chunk(b'"refusal":' + _encode(piece.text))
             case Cited():
-                listed = [{"index": place, **entry} for place, entry in enumerate(piece.annotations)]
-                said = self._chunk(b'"annotations":' + _encode(listed))
+                self._cited += piece.citations
             case Ended():
-                said = self._end(piece)
+                said = self._annotations() + self._end(piece)
             case _:
                 pass
         return said
@@ -64,6 +66,12 @@ class Chunks:
     def _begin(self, begun: Begun) -> bytes:
         self._name(begun.id)
         return self._chunk(b'"role":"assistant","content":""')
+
+    def _annotations(self) -> bytes:
+        """All that was cited, in one piece: helpers put lists together by their `index`."""
+        cited, self._cited = self._cited, []
+        listed = [{"index": place, **entry} for place, entry in enumerate(annotations_of(cited))]
+        return self._chunk(b'"annotations":' + _encode(listed)) if listed else b""
 
     def _name(self, message_id: str) -> None:
         """Prepare what all chunks begin with."""
@@ -144,7 +152,8 @@ class Chunks:
         return said + self._chunk(b'"thinking_blocks":' + _encode([{"index": piece.index, **block}]))
 
     def _end(self, ended: Ended) -> bytes:
-        reason = "function_call" if self._form.is_legacy and ended.reason == "tool_calls" else ended.reason
+        reason: str = reason_of(ended)
+        reason = "function_call" if self._form.is_legacy and reason == "tool_calls" else reason
         tier = service_tier(ended.usage)
         more = b',"service_tier":"%b"' % tier.encode() if tier else b""
         usage = b',"usage":null' if self._form.include_usage else b""

@@ -5,8 +5,6 @@ OpenAI's counts include what was cached, Anthropic's leave it out. Pure.
 
 from clearway.core.usage import Usage
 
-_TIERS = {"standard": "default", "priority": "priority", "batch": "batch"}
-
 
 def usage_object(usage: Usage) -> dict[str, object]:
     """The `usage` of a completion."""
@@ -27,10 +25,3 @@ def usage_object(usage: Usage) -> dict[str, object]:
             "rejected_prediction_tokens": 0,
         },
     }
-
-
-def service_tier(usage: Usage) -> str | None:
-    """The `service_tier` of a completion; None where the upstream told none."""
-    if usage.speed == "fast":
-        return "priority"
-    return _TIERS.get(usage.service_tier or "")

@@ -1,14 +1,16 @@
 """An answer as one completion. Pure.
 
 Source: `ChatCompletion` of the `openai` SDK 3.x (read 2026-11-21).
-Used by gateway/chat.
+Used by teller.py.
 """
 
 import msgspec
 
-from clearway.wire.chat.answer import Arguments, Begun, Cited, Declined, Ended, Opened, Piece, Text, Thought
 from clearway.wire.chat.form import FORMAT, Form, completion_id
-from clearway.wire.chat.usage import service_tier, usage_object
+from clearway.wire.chat.reasons import annotations_of, reason_of
+from clearway.wire.chat.usage import usage_object
+from clearway.wire.hub.pieces import Arguments, Begun, Cited, Declined, Ended, Opened, Piece, Text, Thought
+from clearway.wire.hub.tier import service_tier
 
 
 class _Block:
@@ -51,7 +53,7 @@ class Whole:
             case Declined():
                 self._refusal = piece.text
             case Cited():
-                self._annotations = piece.annotations
+                self._annotations += annotations_of(piece.citations)
             case Ended():
                 self._ended = piece
             case _:
@@ -77,7 +79,7 @@ class Whole:
         }
         if self._annotations:
             message["annotations"] = self._annotations
-        reason: str = ended.reason
+        reason: str = reason_of(ended)
         if self._calls and self._form.is_legacy:
             opened, parts = self._calls[0]
             message["function_call"] = {"name": opened.name, "arguments": _joined(parts)}

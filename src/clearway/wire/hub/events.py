@@ -3,7 +3,7 @@
 What is not known is left out: other types of events, blocks and deltas pass as
 events of which nothing is read. Text stays as the JSON that it came in. No I/O.
 Source: the event types of the `anthropic` SDK 2.x (read 2026-11-21).
-Used by wire/chat.
+Used by wire/hub/answer and the gateway.
 """
 
 import json
@@ -51,6 +51,10 @@ class Block(msgspec.Struct):
     data: msgspec.Raw = NOTHING
     input: msgspec.Raw = NOTHING
     citations: list[dict[str, object]] | None = None
+    tool_use_id: str | None = None
+    """Of a result of the upstream's own tools: of which call."""
+    content: msgspec.Raw = NOTHING
+    """Of such a result."""
 
 
 class Delta(msgspec.Struct):

@@ -13,6 +13,7 @@ from hashlib import blake2b
 
 import msgspec
 
+from clearway.wire.hub.pieces import Ended, Opened, Piece, Text, Thought
 from clearway.wire.hub.turns import Block
 
 THOUGHT = -1
@@ -62,31 +63,40 @@ class Keeping:
         self._texts: list[list[bytes]] = []
         self._said = False
 
-    def think(self, text: bytes, signature: bytes, hidden: bytes, *, is_first: bool) -> None:
-        """A piece of a thought, each part as JSON or empty."""
-        if is_first:
+    def take(self, piece: Piece) -> Kept | None:
+        """The next piece; with the last one, what is to be kept, if anything is."""
+        match piece:
+            case Text():
+                self._say(bytes(piece.text))
+            case Thought():
+                self._think(piece)
+            case Opened():
+                self._calls.append(piece.id)
+                self._places.append(CALL)
+                self._said = False
+            case Ended():
+                return self._kept()
+            case _:
+                pass
+        return None
+
+    def _think(self, piece: Thought) -> None:
+        if piece.is_first:
             self._thoughts.append(_Thought())
             self._places.append(THOUGHT)
             self._said = False
         if self._thoughts:
-            self._thoughts[-1].add(text, signature, hidden)
+            self._thoughts[-1].add(bytes(piece.text), bytes(piece.signature), bytes(piece.hidden))
 
-    def say(self, text: bytes) -> None:
-        """A piece of text, as JSON."""
+    def _say(self, text: bytes) -> None:
         if not self._said:
             self._said = True
             self._texts.append([])
             self._places.append(len(self._texts) - 1)
         self._texts[-1].append(text[1:-1])
 
-    def call(self, call_id: str) -> None:
-        """A call of a tool of the client's."""
-        self._calls.append(call_id)
-        self._places.append(CALL)
-        self._said = False
-
-    def kept(self) -> Kept | None:
-        """What is to be kept of the whole answer; None where nothing was thought that could go back."""
+    def _kept(self) -> Kept | None:
+        """None where nothing was thought that could go back."""
         thoughts = [thought.block() for thought in self._thoughts]
         if not thoughts or None in thoughts:
             return None

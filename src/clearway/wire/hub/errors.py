@@ -1,8 +1,8 @@
-"""Errors in the shape of Chat Completions: ours, the upstream's, and those in a stream.
+"""Errors in OpenAI's shape: ours, and the upstream's. What is told within a stream is each spoke's own.
 
 Source: `ErrorObject` of the `openai` SDK 3.x, and what it was measured to do with
 statuses and `x-should-retry` (read 2026-11-21). 529 is none that its users know: it is
-told as 503. Used by gateway/errors and gateway/chat.
+told as 503. Used by wire/chat, wire/responses, gateway/errors and the gateway's sinks.
 """
 
 import re
@@ -35,9 +35,10 @@ from clearway.wire.hub.notes import Refusal
 from clearway.wire.hub.places import place_in
 from clearway.wire.messages.errors import fields_of
 
-_Told = tuple[int, str, str | None]
+Told = tuple[int, str, str | None]
+"""Status, type and code."""
 
-_OURS: tuple[tuple[type[GatewayError], _Told], ...] = (
+_OURS: tuple[tuple[type[GatewayError], Told], ...] = (
     (Unreadable, (400, "invalid_request_error", "invalid_json")),
     (NotAuthenticated, (401, "authentication_error", "invalid_api_key")),
     (NotAllowed, (403, "permission_error", "model_not_allowed")),
@@ -56,7 +57,7 @@ _OURS: tuple[tuple[type[GatewayError], _Told], ...] = (
 )
 """The first that fits."""
 
-_THEIRS: dict[str, _Told] = {
+_THEIRS: dict[str, Told] = {
     "invalid_request_error": (400, "invalid_request_error", None),
     "authentication_error": (401, "authentication_error", "invalid_api_key"),
     "billing_error": (402, "billing_error", "billing_not_active"),
@@ -113,7 +114,7 @@ def render(error: GatewayError, request_id: str) -> tuple[int, list[tuple[bytes,
     return status, headers, body
 
 
-def told_as(error: GatewayError) -> _Told:
+def told_as(error: GatewayError) -> Told:
     """Status, type and code of an error that is ours."""
     if isinstance(error, Refusal):
         return _BAD, "invalid_request_error", error.why
@@ -125,16 +126,10 @@ def told_as(error: GatewayError) -> _Told:
     return error.status, "server_error", "server_error" if error.code == "internal" else error.code
 
 
-def in_stream(error: GatewayError) -> bytes:
-    """The last event of a stream that an error of ours ends."""
-    _, kind, code = told_as(error)
-    return b"data: %b\n\n" % error_body(f"Clearway: {error.sentence}", kind, code)
-
-
 def upstreams(
     status: int, body: bytes, *, model: str, asked: str, finds: Callable[[str], str | None] = lambda _: None
-) -> tuple[int, bytes]:
-    """An upstream's refusal, for the client: status and body.
+) -> tuple[Told, str, str | None]:
+    """How an upstream's refusal is told to the client, the sentence, and what of the request it is about.
 
     Args:
         status: As it came.
@@ -152,22 +147,19 @@ def upstreams(
         kind = _BY_STATUS.get(status, "api_error" if status >= _SERVER else "invalid_request_error")
         problem = Problem(kind, f"the upstream answered {status} without a reason that can be read")
         if status >= _SERVER and status not in _BY_STATUS:
-            return 502, error_body(f"Clearway: {problem.message}", "server_error", "upstream_error")
+            return (502, "server_error", "upstream_error"), f"Clearway: {problem.message}", None
     param = finds(place) if problem.message and (place := place_in(problem.message)) else None
-    return of_problem(problem, status, model=model, asked=asked, param=param)
+    return *of_problem(problem, status, model=model, asked=asked), param
 
 
-def of_problem(
-    problem: Problem, status: int | None, *, model: str, asked: str, param: str | None = None
-) -> tuple[int, bytes]:
-    """A problem that an upstream tells, at the head of its answer or within.
+def of_problem(problem: Problem, status: int | None, *, model: str, asked: str) -> tuple[Told, str]:
+    """How a problem that an upstream tells is told, at the head of an answer or within, and the sentence.
 
     Args:
         problem: What it says.
         status: Of the answer; None for one that began well.
         model: As it was asked for upstream.
         asked: As the client called it.
-        param: What of the client's request it is about.
     """
     kind = problem.type if problem.type in _THEIRS else _BY_STATUS.get(status or _SERVER, "api_error")
     told_status, told_kind, code = _THEIRS[kind or "api_error"]
@@ -179,7 +171,7 @@ def of_problem(
     if kind == "not_found_error":
         name = f"{asked} ({model})" if asked != model else model
         message = f"the model {name} is not known to the upstream: {message}"
-    return told_status, error_body(message, told_kind, code, param)
+    return (told_status, told_kind, code), message
 
 
 def limits(headers: Headers, now_s: int | None) -> list[tuple[bytes, bytes]]:

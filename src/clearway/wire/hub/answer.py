@@ -1,108 +1,39 @@
-"""An answer of Messages, event by event, as what Chat Completions says of it.
+"""An answer of Messages, event by event, as the pieces that a spoke tells of it.
 
 Owns the state of one answer: which block is which call, what was thought, why it ended.
-It makes pieces; how they are written is for `chunks.py` (a stream) and `whole.py`.
+It makes pieces; how they are told is each spoke's own.
 Text, thoughts and arguments are handed on as the JSON strings that they came as.
-Source: the specification's tables of stop reasons, blocks and events (3.9 and 3.10), and
-what the `openai` SDK for Python was measured to make of chunks (read 2026-11-21).
-Used by gateway/chat.
+Source: the specification's tables of blocks and events (3.9 to 3.11), and the event
+types of the `anthropic` SDK 2.x (read 2026-11-21).
+Used by wire/chat, wire/responses and the gateway.
 """
 
 from collections.abc import Callable
-from typing import Literal
 
 import msgspec
 
-from clearway.core.usage import Usage
 from clearway.wire.hub.events import NOTHING, Block, Delta, Event, Halves, Problem, StopDetails, has_text
+from clearway.wire.hub.pieces import (
+    Arguments,
+    Begun,
+    Citation,
+    Cited,
+    Closed,
+    Declined,
+    Ended,
+    Failed,
+    Opened,
+    Piece,
+    Searching,
+    Text,
+    Thought,
+)
 from clearway.wire.hub.plan import JSON_TOOL, NO_PLAN, Plan, Wrap
+from clearway.wire.hub.searches import SEARCHES, Query, found, members_of, sought
 from clearway.wire.messages.usage import merge, read_usage
-
-Reason = Literal["stop", "length", "tool_calls", "content_filter"]
-
-REASONS: dict[str, Reason] = {
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "tool_use": "tool_calls",
-    # What was broken off is not complete, though the model would go on.
-    "pause_turn": "length",
-    "refusal": "content_filter",
-}
-"""`finish_reason` by `stop_reason`."""
 
 _REFUSED = "The model declined to answer."
 _NO_ARGUMENTS = msgspec.Raw(b'"{}"')
-
-
-class Begun(msgspec.Struct, frozen=True):
-    """The answer begins."""
-
-    id: str
-
-
-class Text(msgspec.Struct, frozen=True):
-    """Text for the reader."""
-
-    text: msgspec.Raw
-
-
-class Thought(msgspec.Struct, frozen=True):
-    """A piece of what was thought; `index` counts blocks of thinking."""
-
-    index: int
-    text: msgspec.Raw = NOTHING
-    signature: msgspec.Raw = NOTHING
-    hidden: msgspec.Raw = NOTHING
-    """A block that is not for reading, whole."""
-    is_first: bool = False
-    is_last: bool = False
-
-
-class Opened(msgspec.Struct, frozen=True):
-    """A call of a tool begins; `index` counts calls."""
-
-    index: int
-    id: str
-    name: str
-    is_custom: bool = False
-
-
-class Arguments(msgspec.Struct, frozen=True):
-    """A piece of a call's arguments."""
-
-    index: int
-    text: msgspec.Raw
-    is_custom: bool = False
-
-
-class Cited(msgspec.Struct, frozen=True):
-    """What was cited."""
-
-    annotations: list[dict[str, object]]
-
-
-class Declined(msgspec.Struct, frozen=True):
-    """The model will not go on, and why."""
-
-    text: str
-
-
-class Ended(msgspec.Struct, frozen=True):
-    """The answer is whole."""
-
-    reason: Reason
-    usage: Usage
-
-
-class Failed(msgspec.Struct, frozen=True):
-    """The upstream broke it off."""
-
-    problem: Problem
-
-
-Piece = Begun | Text | Thought | Opened | Arguments | Cited | Declined | Ended | Failed
 
 
 class _Call:
@@ -139,7 +70,8 @@ class Answer:
         self._id = ""
         self._length = 0
         self._begins: dict[int, int] = {}
-        self._cited: list[dict[str, object]] = []
+        self._cited: dict[int, list[tuple[str, str]]] = {}
+        self._queries: dict[int, Query] = {}
         self._halves = Halves()
         self.is_over = False
         """It has ended or failed: nothing more counts."""
@@ -169,20 +101,26 @@ class Answer:
         return [Failed(event.error or Problem())]
 
     def _start(self, event: Event) -> list[Piece]:
-        index, block = event.index, event.content_block or Block()
-        match block.type:
-            case "text":
-                self._begins[index] = self._length
-                return self._text(block.text) if has_text(block.text) else []
-            case "thinking":
-                return self._start_thought(index, block)
-            case "redacted_thinking":
-                self._thoughts += 1
-                return [Thought(self._thoughts - 1, hidden=block.data, is_first=True, is_last=True)]
-            case "tool_use":
-                return self._start_call(index, block)
-            case _:
-                return []
+        block = event.content_block or Block()
+        start = _STARTED.get(block.type)
+        return [] if start is None else start(self, event.index, block)
+
+    def _start_text(self, index: int, block: Block) -> list[Piece]:
+        self._begins[index] = self._length
+        return self._text(block.text) if has_text(block.text) else []
+
+    def _start_hidden(self, _: int, block: Block) -> list[Piece]:
+        self._thoughts += 1
+        return [Thought(self._thoughts - 1, hidden=block.data, is_first=True, is_last=True)]
+
+    def _start_search(self, index: int, block: Block) -> list[Piece]:
+        if block.name not in SEARCHES:
+            return []
+        self._queries[index] = Query(block)
+        return [Searching(block.id or "")]
+
+    def _start_result(self, _: int, block: Block) -> list[Piece]:
+        return [found(block)]
 
     def _start_thought(self, index: int, block: Block) -> list[Piece]:
         number = self._open_thoughts[index] = self._thoughts
@@ -202,7 +140,7 @@ class Answer:
         call = _Call(self._calls, self._plan.wrapped.get(name))
         self._calls += 1
         self._open_calls[index] = call
-        opened = Opened(call.index, block.id or "", self._plan.names.get(name, name), call.wrap == "input")
+        opened = Opened(call.index, block.id or "", self._plan.names.get(name, name), call.wrap == "input", name)
         return [opened, *(self._arguments(call, begun) if begun else ())]
 
     def _delta(self, event: Event) -> list[Piece]:
@@ -228,6 +166,9 @@ class Answer:
     def _input(self, index: int, text: msgspec.Raw) -> list[Piece]:
         if index == self._json_block:
             return self._text(text)
+        if query := self._queries.get(index):
+            query.held.append(msgspec.json.decode(text, type=str))
+            return []
         call = self._open_calls.get(index)
         return [] if call is None else self._arguments(call, text)
 
@@ -240,7 +181,7 @@ class Answer:
         if not self._is_emulating:
             self._is_emulating = True
             self._calls += 1
-            pieces.append(Opened(0, f"toolu_{self._id}", self._plan.emulated))
+            pieces.append(Opened(0, f"toolu_{self._id}", self._plan.emulated, sent=self._plan.emulated))
         return [*pieces, Arguments(0, text)]
 
     def _arguments(self, call: _Call, text: msgspec.Raw) -> list[Piece]:
@@ -255,41 +196,40 @@ class Answer:
         number = self._open_thoughts.pop(index, None)
         if number is not None:
             return [Thought(number, is_last=True)]
+        if index in self._cited:
+            return [self._told_citations(index)]
+        if query := self._queries.pop(index, None):
+            return [sought(query)]
         call = self._open_calls.pop(index, None)
         if call is None:
             return []
         if call.wrap is not None:
-            return [_unwrapped(call)]
-        return [] if call.seen else [Arguments(call.index, _NO_ARGUMENTS)]
+            return _unwrapped(call)
+        closed = Closed(call.index, is_empty=not call.seen)
+        return [closed] if call.seen else [Arguments(call.index, _NO_ARGUMENTS), closed]
 
     def _end(self, _: Event) -> list[Piece]:
         self.is_over = True
         # Cut short by `max_tokens`: what was held back of a call is told as far as it came.
-        pieces: list[Piece] = [_unwrapped(call) for call in self._open_calls.values() if call.held]
-        if self._cited:
-            pieces.append(Cited(self._cited))
+        pieces: list[Piece] = [piece for call in self._open_calls.values() if call.held for piece in _unwrapped(call)]
+        pieces += [self._told_citations(index) for index in list(self._cited)]
         if self._stop_reason == "refusal":
             pieces.append(Declined((self._details and self._details.explanation) or _REFUSED))
-        return [*pieces, Ended(self._reason(), read_usage(self._usage))]
-
-    def _reason(self) -> Reason:
-        reason = REASONS.get(self._stop_reason or "")
-        if self._is_emulating and reason == "stop":
-            return "tool_calls"
-        if reason == "tool_calls" and not self._calls:
-            return "stop"  # of the tool that stands for a structured answer, or of the upstream's own tools
-        return reason or ("tool_calls" if self._calls else "stop")
+        has_calls = self._calls > 0
+        ended = Ended(self._stop_reason, read_usage(self._usage), has_calls, self._is_emulating)
+        return [*pieces, ended]
 
     def _cite(self, index: int, citation: dict[str, object]) -> None:
         if citation.get("type") != "web_search_result_location":
             return
-        url = {
-            "start_index": self._begins.get(index, 0),
-            "end_index": self._length,
-            "title": citation.get("title") or "",
-            "url": citation.get("url") or "",
-        }
-        self._cited.append({"type": "url_citation", "url_citation": url})
+        url, title = citation.get("url"), citation.get("title")
+        named = url if isinstance(url, str) else "", title if isinstance(title, str) else ""
+        self._cited.setdefault(index, []).append(named)
+
+    def _told_citations(self, index: int) -> Cited:
+        # At the end of their block: citations come before the text that they are of (seen in recorded streams).
+        start, end = self._begins.get(index, 0), self._length
+        return Cited([Citation(url, title, start, end) for url, title in self._cited.pop(index)])
 
 
 _HEARD: dict[str, Callable[[Answer, Event], list[Piece]]] = {
@@ -302,21 +242,31 @@ _HEARD: dict[str, Callable[[Answer, Event], list[Piece]]] = {
     "error": Answer._fail,  # noqa: SLF001  # likewise
 }
 
+_STARTED: dict[str, Callable[[Answer, int, Block], list[Piece]]] = {
+    "text": Answer._start_text,  # noqa: SLF001  # the table of this class
+    "thinking": Answer._start_thought,  # noqa: SLF001  # likewise
+    "redacted_thinking": Answer._start_hidden,  # noqa: SLF001  # likewise
+    "tool_use": Answer._start_call,  # noqa: SLF001  # likewise
+    "server_tool_use": Answer._start_search,  # noqa: SLF001  # likewise
+    "web_search_tool_result": Answer._start_result,  # noqa: SLF001  # likewise
+    "web_fetch_tool_result": Answer._start_result,  # noqa: SLF001  # likewise
+}
 
-def _unwrapped(call: _Call) -> Arguments:
-    """The arguments of a call without the member that they were put into."""
+
+def _unwrapped(call: _Call) -> list[Piece]:
+    """The arguments of a call without the member that they were put into, and its end."""
     text = "".join(call.held)
     is_custom = call.wrap == "input"
-    try:
-        given = msgspec.json.decode(text, type=dict[str, object])
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        given = {}
+    given = members_of(text)
     inner = given.get(call.wrap or "")
     if is_custom:
         inner = inner if isinstance(inner, str) else text
     else:
         inner = text if inner is None else msgspec.json.encode(inner).decode()
-    return Arguments(call.index, msgspec.Raw(msgspec.json.encode(inner)), is_custom)
+    told = msgspec.Raw(msgspec.json.encode(inner))
+    is_broken = not given and text not in ("", "{}")
+    closed = Closed(call.index, is_empty=not call.seen, is_broken=is_broken)
+    return [Arguments(call.index, told, is_custom), closed]
 
 
 def _string(text: bytes) -> bytes:

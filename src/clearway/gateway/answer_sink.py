@@ -1,11 +1,11 @@
-"""An answer in the words of Messages, taken from the relay and told in those of Chat Completions.
+"""An answer in the words of Messages, taken from the relay and told in those of the client's format.
 
 A sink in front of the client's: the relay writes bytes as it always does, and heartbeats
 as `ping`. The head goes out with the first thing that there is to say, so that a failure
 before has a status of its own. Nothing here waits, and nothing that comes may make it fail.
 Growth: one unfinished event; the whole answer for a client that does not stream, a
 plain answer or a refusal of an upstream, up to 32 MiB.
-Used by gateway/chat.
+Used by gateway/chat; what is told, and how, is a teller's (`wire/hub/teller.py`).
 """
 
 import zlib
@@ -15,19 +15,19 @@ import msgspec
 import structlog
 
 from clearway.core.clock import Clock
-from clearway.core.errors import UpstreamProtocolError
+from clearway.core.errors import GatewayError, UpstreamProtocolError
 from clearway.core.fields import Headers
 from clearway.gateway.call import Sink
 from clearway.gateway.headers import EXCHANGE_HEADER, by_name
-from clearway.wire.chat import errors
-from clearway.wire.chat.answer import Answer, Ended, Failed, Opened, Piece, Text, Thought
-from clearway.wire.chat.chunks import KEEP_ALIVE, Chunks
-from clearway.wire.chat.request import Translated
-from clearway.wire.chat.whole import Whole
 from clearway.wire.encoding import Inflater
+from clearway.wire.hub import errors
+from clearway.wire.hub.answer import Answer
 from clearway.wire.hub.events import Event, Problem, events_of, read_event
 from clearway.wire.hub.kept import Keeping, Kept
 from clearway.wire.hub.notes import printable
+from clearway.wire.hub.pieces import Failed, Piece, Thought
+from clearway.wire.hub.plan import Plan
+from clearway.wire.hub.teller import Teller
 from clearway.wire.messages.watch import BODY_LIMIT, PING
 from clearway.wire.sse import DataScanner
 
@@ -35,8 +35,9 @@ log = structlog.get_logger()
 
 _OK = 200
 _LONGEST_NAME = 200
+_LONGEST_QUIET_S = 15.0
+"""Without a word to a client that streams."""
 _KEPT = (b"retry-after", b"retry-after-ms", b"x-should-retry")
-_Body = tuple[int, bytes]
 
 
 def _nothing(_: object) -> None:
@@ -52,14 +53,26 @@ class Backing(msgspec.Struct):
     """Says how the client would name a place in the request that was sent."""
 
 
-class ChatSink:
+class Translation(msgspec.Struct, frozen=True, kw_only=True):
+    """The request that an answer is to, as far as it must be known."""
+
+    name: str
+    """The model, as the client calls it."""
+    model: str
+    """As it is asked for upstream."""
+    plan: Plan
+    warnings: bytes
+    """The value of `x-clearway-warnings`."""
+
+
+class AnswerSink:
     """Tells one answer.
 
     Args:
         sink: The client's.
         exchange_id: Of the exchange.
-        translated: The request.
-        model: As it is asked for upstream.
+        translation: What it is an answer to.
+        teller: Puts it into the client's format.
         clock: The time.
         backing: What else it needs of the gateway.
     """
@@ -68,34 +81,33 @@ class ChatSink:
         self,
         sink: Sink,
         exchange_id: str,
-        translated: Translated,
-        model: str,
+        translation: Translation,
+        teller: Teller,
         clock: Clock,
         backing: Backing,
     ) -> None:
         self._sink = sink
         self._exchange_id = exchange_id
-        self._translated = translated
-        self._model = model
+        self._translation = translation
+        self._teller = teller
         self._clock = clock
         self._began = clock.monotonic()
-        self._answer = Answer(translated.plan)
-        self._chunks = Chunks(translated.form) if translated.is_stream else None
-        self._whole = None if translated.is_stream else Whole(translated.form)
         self._backing = backing
-        plan = translated.plan
+        plan = translation.plan
         # Where a text stands for a call, or a call for a text, the client's turn is not the model's.
         self._may_keep = not (plan.emulated or plan.is_json_tool)
         self._keeping: Keeping | None = None
+        self._answer = Answer(plan)
         self._scanner = DataScanner()
         self._inflater: Inflater | None = None
         self._status = _OK
         self._fields: Headers = ()
         self._kept: list[bytes] | None = None
         self._size = 0
-        self._last: _Body | None = None
+        self._last: tuple[errors.Told, str, str | None] | None = None
         self._said = b""
         self._is_over = False
+        self._quiet_since: float | None = None
 
     # What the relay asks.
 
@@ -161,7 +173,10 @@ class ChatSink:
             return
         for event in self._scanner.feed_all(data):
             self._hear(event)
-        self._say()
+        if self._said:
+            self._say()
+        else:
+            self._mind_silence()
 
     def finish(self, data: bytes = b"") -> None:
         """The last piece: end the client's answer too."""
@@ -172,17 +187,22 @@ class ChatSink:
             # The relay tells of an end too early, but not where an event was too long for its watch.
             self._fail(Problem("api_error", "the answer ended before its end"))
         if self._last is not None:
-            self._end(*self._last)
-        elif self._whole is not None:
-            self._end(_OK, self._whole.body())
-        else:
+            self._end_failed(*self._last)
+        elif self._sink.started:
             self._sink.finish()
+        else:
+            self._end(_OK, self._teller.body())
+
+    def last_words(self, error: GatewayError) -> bytes:
+        """The last event of a stream that an error of ours ends."""
+        told = errors.told_as(error)
+        return self._teller.fail(told, f"Clearway: {error.sentence}", error.retry_after_s)
 
     # Within.
 
     @property
     def _names(self) -> dict[str, str]:
-        return {"model": self._model, "asked": self._translated.form.model}
+        return {"model": self._translation.model, "asked": self._translation.name}
 
     def _hear(self, data: bytes) -> None:
         """One event; nothing counts behind a failure or an end."""
@@ -196,8 +216,8 @@ class ChatSink:
             return
         if event.type != "ping":
             self._tell(event)
-        elif self._sink.started and self._chunks is not None:
-            self._said += KEEP_ALIVE
+        elif self._sink.started:
+            self._said += self._teller.beat()
 
     def _tell(self, event: Event) -> None:
         for piece in self._answer.feed(event):
@@ -205,28 +225,16 @@ class ChatSink:
                 self._note(piece)
             if isinstance(piece, Failed):
                 self._fail(piece.problem)
-            elif self._chunks is not None:
-                self._said += self._chunks.write(piece)
-            elif self._whole is not None:
-                self._whole.take(piece)
+            else:
+                self._said += self._teller.write(piece)
 
     def _note(self, piece: Piece) -> None:
         """Collect what may have to be put back into the next request; from the first thought on."""
         if self._keeping is None:
-            self._keeping = Keeping(self._model)
-        match piece:
-            case Text():
-                self._keeping.say(bytes(piece.text))
-            case Thought():
-                text, signature, hidden = map(bytes, (piece.text, piece.signature, piece.hidden))
-                self._keeping.think(text, signature, hidden, is_first=piece.is_first)
-            case Opened():
-                self._keeping.call(piece.id)
-            case Ended():
-                if (kept := self._keeping.kept()) is not None:
-                    self._backing.keep(kept)
-            case _:
-                pass
+            self._keeping = Keeping(self._translation.model)
+        kept = self._keeping.take(piece)
+        if kept is not None:
+            self._backing.keep(kept)
 
     def _say(self) -> None:
         """Send what there is to say."""
@@ -236,23 +244,34 @@ class ChatSink:
         if not self._sink.started:
             head = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
             self._sink.start(_OK, [*head, *self._told()])
+        self._quiet_since = None
         self._sink.write(said)
+
+    def _mind_silence(self) -> None:
+        """Much may come of which the client is told nothing: thoughts that are not shown, the text of a patch. The
+        relay takes none of that for silence.
+        """
+        now = self._clock.monotonic()
+        if self._quiet_since is None:
+            self._quiet_since = now
+        elif now - self._quiet_since >= _LONGEST_QUIET_S:
+            self._quiet_since = None
+            self._beat()
 
     def _beat(self) -> None:
         # A client that does not stream can be told nothing before the answer.
-        if self._chunks is not None:
-            self._said += KEEP_ALIVE
-            self._say()
+        self._said += self._teller.beat()
+        self._say()
 
     def _fail(self, problem: Problem) -> None:
         """The upstream broke it off: with a status where nothing was said yet."""
         self._say()
         self._is_over = True
-        status, body = errors.of_problem(problem, None, **self._names)
+        told, message = errors.of_problem(problem, None, **self._names)
         if self._sink.started:
-            self._sink.write(b"data: %b\n\n" % body)
+            self._sink.write(self._teller.fail(told, message))
         else:
-            self._last = status, body
+            self._last = told, message, None
 
     def _finish_kept(self, body: bytes) -> None:
         """A refusal, or an answer that is no stream though one was asked for."""
@@ -265,6 +284,10 @@ class ChatSink:
         except ValueError:
             self._fail(Problem("api_error", "the answer cannot be read"))
         self._say()
+
+    def _end_failed(self, told: errors.Told, message: str, param: str | None) -> None:
+        status, kind, code = told
+        self._end(status, errors.error_body(message, kind, code, param))
 
     def _end(self, status: int, body: bytes) -> None:
         head = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *self._told()]
@@ -282,10 +305,10 @@ class ChatSink:
             (EXCHANGE_HEADER, exchange_id),
             (b"openai-processing-ms", b"%d" % took_ms),
             (b"openai-version", b"2020-10-01"),
-            (b"x-clearway-model", printable(self._model[:_LONGEST_NAME])),
+            (b"x-clearway-model", printable(self._translation.model[:_LONGEST_NAME])),
         ]
-        if self._translated.warnings:
-            told.append((b"x-clearway-warnings", self._translated.warnings))
+        if self._translation.warnings:
+            told.append((b"x-clearway-warnings", self._translation.warnings))
         named = by_name(self._fields)
         if request_id := named.get(b"request-id"):
             told.append((b"x-clearway-upstream-request-id", request_id))
