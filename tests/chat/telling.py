@@ -14,6 +14,7 @@ from clearway.wire.chat.form import Form
 from clearway.wire.chat.whole import Whole
 from clearway.wire.hub.answer import Answer
 from clearway.wire.hub.events import read_event
+from clearway.wire.hub.kept import Keeping, Kept
 from clearway.wire.hub.plan import NO_PLAN, Plan
 from clearway.wire.sse import DataScanner
 
@@ -79,6 +80,13 @@ def as_whole(stream: bytes, *cuts: int, plan: Plan = NO_PLAN, form: Form = FORM)
             whole.take(piece)
     completion: Chunk = json.loads(whole.body())
     return completion
+
+
+def kept_of(stream: bytes) -> Kept | None:
+    """What is kept of what was thought."""
+    answer, keeping = Answer(NO_PLAN), Keeping("claude-x")
+    pieces = [piece for seen in _events(stream, ()) for piece in answer.feed(read_event(seen))]
+    return [keeping.take(piece) for piece in pieces][-1]
 
 
 def _events(stream: bytes, cuts: Iterable[int]) -> Iterable[bytes]:

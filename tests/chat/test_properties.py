@@ -8,9 +8,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clearway.wire.hub.kept import name_of, put_back
 from clearway.wire.hub.notes import Refusal
 from tests.chat.asking import PNG, Json, ask, sent, tool
-from tests.chat.telling import as_stream, as_whole, chunks_of, end, event, folded, start, text, thinking, tool_use
+from tests.chat.telling import (
+    as_stream,
+    as_whole,
+    chunks_of,
+    end,
+    event,
+    folded,
+    kept_of,
+    start,
+    text,
+    thinking,
+    tool_use,
+)
 from tests.recordings.recorded import read
 
 STREAM = (
@@ -98,6 +111,50 @@ def test_recorded_streams(recordings: Path) -> None:
     assert count > 100
 
 
+@pytest.mark.recordings
+@pytest.mark.timeout(120)
+def test_recorded_thoughts_are_put_back(recordings: Path) -> None:
+    """C50: of every recorded stream that thinks, a client that keeps text and calls alone gets the whole turn back."""
+    count = 0
+    for one in read(recordings):
+        if not one.is_model_call or one.sse is None or one.status != 200 or '"thinking"' not in one.sse:
+            continue
+        stream = one.sse.encode()
+        blocks = [_sent_back(block) for block in _blocks(stream)]
+        kinds = {block["type"] for block in blocks}
+        if stream.count(b"event: message_start") > 1 or not kinds <= _SENT_BACK:
+            continue
+        kept = kept_of(stream)
+        if kept is None:
+            assert any("signature" in block and not block["signature"] for block in blocks) or "thinking" not in kinds
+            continue
+        text = "".join(block["text"] for block in blocks if block["type"] == "text")
+        turn: list[dict[str, object]] = [{"type": "text", "text": text}] if text.strip() else []
+        turn += [block for block in blocks if block["type"] == "tool_use"]
+        expected = [block for block in blocks if block["type"] != "text" or block["text"].strip()]
+        assert expected == put_back({name_of(kept): kept}.get, kept.model, turn)
+        count += 1
+    assert count > 20
+
+
+_SENT_BACK = {"thinking", "redacted_thinking", "text", "tool_use"}
+
+
+def _sent_back(block: dict[str, Any]) -> dict[str, Any]:
+    """A block of the answer as one of a request."""
+    match block["type"]:
+        case "thinking":
+            return {name: block[name] for name in ("type", "thinking", "signature")}
+        case "redacted_thinking":
+            return {name: block[name] for name in ("type", "data")}
+        case "text":
+            return {name: block[name] for name in ("type", "text")}
+        case "tool_use":
+            return {"type": "tool_use", "id": block["id"], "name": block["name"], "input": block["json"]}
+        case _:
+            return block
+
+
 def _blocks(stream: bytes) -> list[dict[str, Any]]:
     """The blocks of a stream, put together in the plainest way."""
     blocks: dict[int, dict[str, Any]] = {}
@@ -106,11 +163,14 @@ def _blocks(stream: bytes) -> list[dict[str, Any]]:
             continue
         seen = json.loads(line.removeprefix("data:"))
         if seen["type"] == "content_block_start":
-            blocks[seen["index"]] = {"text": "", "json": "", **seen["content_block"]}
+            blocks[seen["index"]] = {"text": "", "json": "", "signature": "", **seen["content_block"]}
         elif seen["type"] == "content_block_delta":
             delta, block = seen["delta"], blocks[seen["index"]]
             block["text"] += delta.get("text", "")
             block["json"] += delta.get("partial_json", "")
+            if block["type"] == "thinking":
+                block["thinking"] += delta.get("thinking", "")
+                block["signature"] = delta.get("signature", block["signature"])
     return list(blocks.values())
 
 
