@@ -68,7 +68,9 @@ def end(stop_reason: str = "end_turn", **details: object) -> bytes:
 def as_stream(stream: bytes, *cuts: int, plan: Plan = NO_PLAN, form: Form = FORM) -> bytes:
     """What a client that streams is sent."""
     answer, chunks = Answer(plan), Chunks(form)
-    return b"".join(chunks.write(piece) for seen in _events(stream, cuts) for piece in answer.feed(read_event(seen)))
+    pieces = [piece for seen in _events(stream, cuts) for piece in answer.feed(read_event(seen))]
+    pieces += answer.give_up() if answer.is_paused else []
+    return b"".join(map(chunks.write, pieces))
 
 
 def as_whole(stream: bytes, *cuts: int, plan: Plan = NO_PLAN, form: Form = FORM) -> Chunk:
@@ -77,6 +79,8 @@ def as_whole(stream: bytes, *cuts: int, plan: Plan = NO_PLAN, form: Form = FORM)
     for seen in _events(stream, cuts):
         for piece in answer.feed(read_event(seen)):
             whole.take(piece)
+    for piece in answer.give_up() if answer.is_paused else ():
+        whole.take(piece)
     completion: Chunk = json.loads(whole.body())
     return completion
 

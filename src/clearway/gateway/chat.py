@@ -19,6 +19,7 @@ from clearway.core.secret import Secret
 from clearway.gateway.admit import Walk
 from clearway.gateway.chat_sink import ChatSink
 from clearway.gateway.decode import Asked
+from clearway.gateway.follow_up import Following
 from clearway.gateway.headers import CREDENTIALS, first, is_ours
 from clearway.gateway.route import Router, Target
 from clearway.ledger.installation import keyed_hash
@@ -29,6 +30,7 @@ from clearway.wire.chat.names import model_of
 from clearway.wire.chat.request import Asking, Translated, read, translate
 from clearway.wire.hub.models import AbilityTable
 from clearway.wire.hub.notes import Refusal
+from clearway.wire.hub.pausing import Fold
 
 _VERSION = b"2023-06-01"
 """Of the API: what compatible vendors know too, and the last that takes sampling."""
@@ -48,6 +50,8 @@ class ChatSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Models by the names of OpenAI's."""
     caches: bool = True
     reasoning: Reasoning = "default"
+    total_s: float = 3600.0
+    """How long an answer may take with all that continues it."""
 
 
 class Chat:
@@ -85,11 +89,15 @@ class Chat:
         else:
             # So that nobody waits for the conversation of one.
             translated = await asyncio.to_thread(lambda: translate(read(plain), asking))
-        sink = ChatSink(walk.sink, walk.exchange.id, translated, model, self._clock)
+        fold = Fold() if translated.may_pause else None
+        sink = ChatSink(walk.sink, walk.exchange.id, translated, model, self._clock, fold)
         peek = Peek(model=model, stream=True, max_tokens=translated.max_tokens)
         body, fields = translated.body, _fields(walk.call.headers, translated, own=own)
         asked = Asked(body, body, peek, readable=True, ours=fields)
-        return Walk(walk.exchange, walk.call, walk.caller, asked, sink), targets
+        tell = None if asking.is_strict else sink.warn
+        total_s = self._settings.total_s
+        follow = Following(asked, walk.exchange.id, self._clock, total_s=total_s, fold=fold, tell=tell)
+        return Walk(walk.exchange, walk.call, walk.caller, asked, sink, follow), targets
 
     def _asking(self, walk: Walk, model: str) -> Asking:
         key = walk.caller.key

@@ -9,7 +9,7 @@ Used by gateway/chat.
 """
 
 import zlib
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 
 import structlog
 
@@ -19,13 +19,14 @@ from clearway.core.fields import Headers
 from clearway.gateway.call import Sink
 from clearway.gateway.headers import EXCHANGE_HEADER, by_name
 from clearway.wire.chat import errors
-from clearway.wire.chat.answer import Answer, Failed
+from clearway.wire.chat.answer import Answer, Failed, Piece
 from clearway.wire.chat.chunks import KEEP_ALIVE, Chunks
 from clearway.wire.chat.request import Translated
 from clearway.wire.chat.whole import Whole
 from clearway.wire.encoding import Inflater
 from clearway.wire.hub.events import Event, Problem, events_of, read_event
 from clearway.wire.hub.notes import printable
+from clearway.wire.hub.pausing import Fold
 from clearway.wire.messages.watch import BODY_LIMIT, PING
 from clearway.wire.sse import DataScanner
 
@@ -46,9 +47,18 @@ class ChatSink:
         translated: The request.
         model: As it is asked for upstream.
         clock: The time.
+        fold: Hears all that is told, where the answer may pause.
     """
 
-    def __init__(self, sink: Sink, exchange_id: str, translated: Translated, model: str, clock: Clock) -> None:
+    def __init__(  # what an answer is told by
+        self,
+        sink: Sink,
+        exchange_id: str,
+        translated: Translated,
+        model: str,
+        clock: Clock,
+        fold: Fold | None = None,
+    ) -> None:
         self._sink = sink
         self._exchange_id = exchange_id
         self._translated = translated
@@ -58,6 +68,8 @@ class ChatSink:
         self._answer = Answer(translated.plan)
         self._chunks = Chunks(translated.form) if translated.is_stream else None
         self._whole = None if translated.is_stream else Whole(translated.form)
+        self._fold = fold
+        self._warnings = translated.warnings
         self._scanner = DataScanner()
         self._inflater: Inflater | None = None
         self._status = _OK
@@ -93,15 +105,20 @@ class ChatSink:
         """As `Sink.cut`."""
         self._sink.cut()
 
+    def warn(self, note: bytes) -> None:
+        """A further note, before anything is said."""
+        self._warnings = b"%b; %b" % (self._warnings, note) if self._warnings else note
+
     # What the relay says.
 
     def start(self, status: int, headers: Headers) -> None:
-        """The upstream's head; kept until there is something to say.
+        """The head of the upstream's answer, or of one that goes on with it; kept until there is something to say.
 
         Raises:
             UpstreamProtocolError: Its coding is none that is read.
         """
         self._status, self._fields = status, headers
+        self._scanner, self._inflater, self._kept, self._size = DataScanner(), None, None, 0
         named = by_name(headers)
         coding = named.get(b"content-encoding", b"identity").strip().lower()
         if coding in (b"gzip", b"deflate"):
@@ -139,6 +156,10 @@ class ChatSink:
         self.write(data)
         if self._kept is not None and not self._is_over:
             self._finish_kept(b"".join(self._kept))
+        if self._answer.is_paused and not self._is_over and self._last is None:
+            # Nobody has it go on.
+            self._take(self._answer.give_up())
+            self._say()
         if not self._is_over and not self._answer.is_over and self._last is None:
             # The relay tells of an end too early, but not where an event was too long for its watch.
             self._fail(Problem("api_error", "the answer ended before its end"))
@@ -167,11 +188,16 @@ class ChatSink:
             return
         if event.type != "ping":
             self._tell(event)
+            if self._fold is not None:
+                self._fold.feed(event, data)
         elif self._sink.started and self._chunks is not None:
             self._said += KEEP_ALIVE
 
     def _tell(self, event: Event) -> None:
-        for piece in self._answer.feed(event):
+        self._take(self._answer.feed(event))
+
+    def _take(self, pieces: Iterable[Piece]) -> None:
+        for piece in pieces:
             if isinstance(piece, Failed):
                 self._fail(piece.problem)
             elif self._chunks is not None:
@@ -218,6 +244,10 @@ class ChatSink:
         self._say()
 
     def _end(self, status: int, body: bytes) -> None:
+        if self._sink.started:
+            # What had begun was to go on, and was refused.
+            self._sink.finish(b"data: %b\n\n" % body)
+            return
         head = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *self._told()]
         if status != _OK:
             head += [field for field in self._fields if field[0] in _KEPT]
@@ -235,8 +265,8 @@ class ChatSink:
             (b"openai-version", b"2020-10-01"),
             (b"x-clearway-model", printable(self._model[:_LONGEST_NAME])),
         ]
-        if self._translated.warnings:
-            told.append((b"x-clearway-warnings", self._translated.warnings))
+        if self._warnings:
+            told.append((b"x-clearway-warnings", self._warnings))
         named = by_name(self._fields)
         if request_id := named.get(b"request-id"):
             told.append((b"x-clearway-upstream-request-id", request_id))
