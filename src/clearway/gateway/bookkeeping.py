@@ -160,6 +160,10 @@ class Attempt:
             self._note_at = now + _PROGRESS_EVERY_S
             self._note_progress()
 
+    def may_beat(self) -> bool:
+        """A heartbeat may stand here, within the answer."""
+        return self.watch.at_boundary and not self.ended
+
     def _ask_for_more(self) -> None:
         """Have more output held for before what is held for is used up."""
         usage = self.watch.usage()
@@ -328,6 +332,10 @@ class Exchange:
         self.attempt = None
         self.books.journal.settle(settlement)
         self.books.feed.settled(Finished(self.admission, tuple(self.tries), settlement))
+
+    def waits(self) -> bool:
+        """It is not over, and no answer comes at this moment."""
+        return self.attempt is not None and (self.attempt.ended or self.attempt.status is None)
 
     async def committed(self) -> bool:
         """Wait until the admission is durable: before the last bytes go out."""

@@ -22,10 +22,11 @@ from clearway.gateway.admit import Walk
 from clearway.gateway.authenticate import Caller
 from clearway.gateway.bookkeeping import Attempt
 from clearway.gateway.cooling import Cooling
-from clearway.gateway.decode import Asked
+from clearway.gateway.course import Course
 from clearway.gateway.estimate import estimate_of
 from clearway.gateway.follow_up import FollowUp
 from clearway.gateway.headers import by_name, outbound, request_id
+from clearway.gateway.heartbeat import Heartbeat
 from clearway.gateway.held import Held
 from clearway.gateway.quota import quota_watch
 from clearway.gateway.relay import Relay, outcome_of, watch_for
@@ -43,53 +44,6 @@ MESSAGES = b"/v1/messages"
 """Where translated requests go."""
 _FIRST_WAIT_S = 0.5
 _JITTER = 0.25
-
-
-class Course:
-    """The tries of one exchange: who is asked, and how often still.
-
-    Args:
-        order: Whom to ask, one after the other; the last may be asked again.
-        retries: The bounds.
-    """
-
-    __slots__ = ("_retries", "_since", "asked", "order", "pause_s", "target", "tried")
-
-    def __init__(self, order: Sequence[Target], retries: Retries) -> None:
-        self.order = order
-        self.target = order[0]
-        """Who is to be asked now."""
-        self.tried = 0
-        """Tries that are over."""
-        self.pause_s = 0.0
-        """How long to wait before the next."""
-        self.asked: Asked | None = None
-        """What is to be sent then, where the tries are over but the answer is not: a follow-up call."""
-        self._retries = retries
-        self._since = 0.0
-
-    def may_go_on(self, began: float, now: float, wait_s: float | None) -> bool:
-        """There may be a further try; `go_on` begins it.
-
-        Args:
-            began: When the try that has failed began.
-            now: By the same clock.
-            wait_s: How long to wait before the last upstream is asked again; None: it
-                is not to be asked again.
-        """
-        if not self.tried:
-            self._since = began
-        self.pause_s = 0.0
-        if self.tried + 1 >= len(self.order):
-            if wait_s is None:
-                return False
-            self.pause_s = wait_s
-        return self.tried < self._retries.max and now + self.pause_s - self._since <= self._retries.total_s
-
-    def go_on(self) -> None:
-        """The try is over, and the next is due."""
-        self.tried += 1
-        self.target = self.order[min(self.tried, len(self.order) - 1)]
 
 
 class Sender:
@@ -124,10 +78,12 @@ class Sender:
 
     async def _go_on(self, walk: Walk, follow: FollowUp, course: Course) -> None:
         """Make the calls that follow, each at the upstream that was asked last: what was signed there counts there."""
+        sink, exchange = walk.sink, walk.exchange
+        beat = Heartbeat(sink, self._heartbeat_s, lambda: sink.started and exchange.waits())
         try:
             async with asyncio.timeout(None) as limit:
                 while course.asked is not None:
-                    if walk.sink.gone:
+                    if sink.gone:
                         raise asyncio.CancelledError
                     limit.reschedule(asyncio.get_running_loop().time() + follow.left_s)
                     walk = msgspec.structs.replace(walk, asked=course.asked)
@@ -135,6 +91,8 @@ class Sender:
                     await self._run(walk, course)
         except TimeoutError as error:
             raise UpstreamTimeout("the answer and what continues it took longer than total_s") from error
+        finally:
+            beat.stop()
 
     async def _run(self, walk: Walk, course: Course) -> None:
         """Try until there is an answer, or something else to ask."""
