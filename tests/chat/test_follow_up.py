@@ -317,6 +317,17 @@ def _spent(bench: Bench, name: str, unit: str = "tokens") -> int:
     return int(state["spent"])
 
 
+def test_an_event_that_cannot_be_read(bench: Bench, ask: Ask) -> None:
+    """b17: what the client was told as an error is not gone on with, though the upstream paused."""
+    before = len(bench.upstream.received)
+    bench.script = script(PAUSED.replace(b'{"type": "content_block_start", "index": 1', b'{"type": 5, "index": 1'))
+    with pytest.raises(openai.APIError) as broken:
+        ask(extra_body={"web_search_options": {}})
+
+    assert "server_error" == broken.value.code
+    assert 1 == len(bench.upstream.received) - before
+
+
 @pytest.mark.parametrize("where", ["before-it-begins", "within"])
 def test_leaving_while_it_goes_on(bench: Bench, client: openai.OpenAI, rows: Rows, where: str) -> None:
     """G10, b21: a client that leaves while the answer goes on ends that call at once, and both are charged."""

@@ -99,6 +99,7 @@ class Fold:
     def __init__(self) -> None:
         self._blocks: dict[int, _Open] = {}
         self._size = 0
+        self._is_whole = False
         self._is_lost = False
 
     def feed(self, event: Event, data: bytes) -> None:
@@ -121,7 +122,7 @@ class Fold:
     def _take(self, event: Event, data: bytes) -> bool:
         match event.type:
             case "message_start":
-                self._blocks, self._size = {}, len(data)
+                self._blocks, self._size, self._is_whole = {}, len(data), False
             case "content_block_start":
                 self._blocks[event.index] = _Open(_start.decode(data).content_block)
             case "content_block_delta":
@@ -129,6 +130,8 @@ class Fold:
                 return block is not None and block.take(event.delta or Delta())
             case "content_block_stop" if event.index in self._blocks:
                 self._blocks[event.index].is_whole = True
+            case "message_stop":
+                self._is_whole = True
             case _:
                 pass
         return True
@@ -136,7 +139,7 @@ class Fold:
     def take(self) -> list[msgspec.Raw] | None:
         """The blocks of the answer that has just paused; None: it cannot go on. Nothing of it is held any more."""
         blocks, self._blocks = self._blocks, {}
-        if self._is_lost or not all(block.is_whole for block in blocks.values()):
+        if self._is_lost or not self._is_whole or not all(block.is_whole for block in blocks.values()):
             return None
         try:
             made = [msgspec.Raw(_encode(block.block())) for _, block in sorted(blocks.items())]
