@@ -77,7 +77,7 @@ ACCEPTANCE: dict[str, str] = {
     "CR1": "text, reason and usage of a whole answer",
     "CR2": "usage includes the cache",
     "CR3": "a call without arguments has `{}`",
-    "CR4": "each reason of an end has its word",
+    "CR4": "each reason of an end has its word, and an answer that pauses goes on as one",
     "CR5": "citations are annotations with their spans",
     "CR6": "the answer bears the client's name of the model; the real one is in a field",
     "CS1": "the role first, one end, the marker last, one id",
@@ -128,7 +128,5 @@ CHECKS: dict[str, str] = {
 }
 """The checks of this kind of program, for this format."""
 
-OPEN: dict[str, str] = {
-    "CR4": "an answer that pauses is told as `length`; it is not continued yet",
-}
+OPEN: dict[str, str] = {}
 """What is kept in part only, and what is missing of it."""

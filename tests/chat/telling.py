@@ -54,6 +54,44 @@ def tool_use(index: int, call_id: str, name: str, *parts: str, is_whole: bool = 
     return _block(index, block, deltas, is_whole=is_whole)
 
 
+def search(index: int, call_id: str, query: str) -> bytes:
+    """A search of the web by the upstream itself, and what it found."""
+    call = {"type": "server_tool_use", "id": call_id, "name": "web_search", "input": {}, "caller": {"type": "direct"}}
+    whole = json.dumps({"query": query})
+    parts = [{"type": "input_json_delta", "partial_json": part} for part in ("", whole[:5], whole[5:])]
+    page = {"type": "web_search_result", "url": "https://x.test/", "title": "X", "encrypted_content": f"of {query}"}
+    found = {"type": "web_search_tool_result", "tool_use_id": call_id, "content": [page]}
+    return _block(index, call, parts) + _block(index + 1, found, [])
+
+
+def searched(call_id: str, query: str) -> list[object]:
+    """The blocks of `search`, as they go back."""
+    page = {"type": "web_search_result", "url": "https://x.test/", "title": "X", "encrypted_content": f"of {query}"}
+    return [
+        {
+            "type": "server_tool_use",
+            "id": call_id,
+            "name": "web_search",
+            "input": {"query": query},
+            "caller": {"type": "direct"},
+        },
+        {"type": "web_search_tool_result", "tool_use_id": call_id, "content": [page]},
+    ]
+
+
+def cited(index: int, said: str, url: str) -> bytes:
+    """A block of text that cites a page."""
+    citation = {
+        "type": "web_search_result_location",
+        "url": url,
+        "title": "X",
+        "encrypted_index": "e",
+        "cited_text": "c",
+    }
+    deltas = [{"type": "citations_delta", "citation": citation}, {"type": "text_delta", "text": said}]
+    return _block(index, {"type": "text", "text": "", "citations": []}, deltas)
+
+
 def _block(index: int, block: object, deltas: Iterable[object], *, is_whole: bool = True) -> bytes:
     events = [event("content_block_start", index=index, content_block=block)]
     events += [event("content_block_delta", index=index, delta=delta) for delta in deltas]
@@ -69,7 +107,9 @@ def end(stop_reason: str = "end_turn", **details: object) -> bytes:
 def as_stream(stream: bytes, *cuts: int, plan: Plan = NO_PLAN, form: Form = FORM) -> bytes:
     """What a client that streams is sent."""
     answer, chunks = Answer(plan), Chunks(form)
-    return b"".join(chunks.write(piece) for seen in _events(stream, cuts) for piece in answer.feed(read_event(seen)))
+    pieces = [piece for seen in _events(stream, cuts) for piece in answer.feed(read_event(seen))]
+    pieces += answer.give_up() if answer.is_paused else []
+    return b"".join(map(chunks.write, pieces))
 
 
 def as_whole(stream: bytes, *cuts: int, plan: Plan = NO_PLAN, form: Form = FORM) -> Chunk:
@@ -78,6 +118,8 @@ def as_whole(stream: bytes, *cuts: int, plan: Plan = NO_PLAN, form: Form = FORM)
     for seen in _events(stream, cuts):
         for piece in answer.feed(read_event(seen)):
             whole.take(piece)
+    for piece in answer.give_up() if answer.is_paused else ():
+        whole.take(piece)
     completion: Chunk = json.loads(whole.body())
     return completion
 

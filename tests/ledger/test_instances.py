@@ -121,6 +121,22 @@ def test_usage_of_an_earlier_attempt_is_not_hidden(store: Store) -> None:
     assert (row.attempts, row.output_tokens, row.cost_nano) == (2, 10, 500)
 
 
+def test_an_answer_of_several_attempts_is_charged_whole(store: Store) -> None:
+    """What was used before an answer paused, and what was seen of the attempt that went on with it."""
+    (one,) = new_ids(1)
+    story = Story(one, instance_id="dead")
+    more = msgspec.structs.replace(story.progress, number=2)
+    keep(store, story.admission, story.start, story.end, msgspec.structs.replace(story.start, number=2), more)
+
+    sweep(store, alone=True)
+
+    detail = store.exchange(one)
+    row = detail.exchange
+    assert (row.attempts, row.output_tokens, row.cost_nano) == (2, 30, 1_500)
+    assert row.input_tokens == sum(tried.input_tokens or 0 for tried in detail.attempts)
+    assert row.response_bytes == sum(tried.response_bytes or 0 for tried in detail.attempts)
+
+
 def test_the_living_are_left_alone(store: Store) -> None:
     """On a shared database only expired leases count; an instance never sweeps itself."""
     mine, alive, dead, unknown, settled = new_ids(5)

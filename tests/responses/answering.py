@@ -51,6 +51,8 @@ def _run(stream: bytes, cuts: Iterable[int], plan: Plan, form: Form) -> tuple[by
         for seen in scanner.feed_all(stream[first:last])
         for piece in answer.feed(read_event(seen))
     )
+    if answer.is_paused:
+        said += b"".join(telling.write(piece) for piece in answer.give_up())
     return said, telling.body
 
 

@@ -90,6 +90,7 @@ class Making(msgspec.Struct, frozen=True, kw_only=True):
             names=config.chat.names,
             caches=config.chat.caches,
             reasoning=config.chat.reasoning,
+            total_s=config.server.timeouts.total_s,
         )
 
         def walk(upstreams: Sequence[Managed]) -> Gateway:

@@ -5,6 +5,7 @@ The whole prompt is `input + cache_read + cache_write_5m + cache_write_1h`;
 thinking. Source: shared types of the `anthropic` SDK 2.x, class `Usage`.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -50,6 +51,26 @@ class Usage(Tokens, frozen=True, kw_only=True):
     """Where it is not empty, these are priced one by one instead of the totals."""
     estimated: bool = False
     """True where the output was estimated because the final count never came."""
+
+
+def total(parts: Sequence[Usage]) -> Usage:
+    """What several answers used together; the words are those of the last. At least one."""
+    if len(parts) == 1:
+        return parts[0]
+    runs: list[Iteration] = []
+    if any(part.iterations for part in parts):
+        # Once there are some, they alone are priced: what came without is one of them.
+        for part in parts:
+            runs += part.iterations or (Iteration(**{name: getattr(part, name) for name in Tokens.__struct_fields__}),)
+    return msgspec.structs.replace(
+        parts[-1],
+        **{name: sum(getattr(part, name) for part in parts) for name in _COUNTS},
+        iterations=tuple(runs),
+        estimated=any(part.estimated for part in parts),
+    )
+
+
+_COUNTS = (*Tokens.__struct_fields__, "thinking_tokens", "web_search_requests", "web_fetch_requests")
 
 
 Billing = Literal["billed", "plan", "simulated"]

@@ -8,6 +8,7 @@ from clearway.gateway.authenticate import Caller
 from clearway.gateway.bookkeeping import Books, Exchange
 from clearway.gateway.call import Call, Sink
 from clearway.gateway.decode import Asked
+from clearway.gateway.follow_up import FollowUp
 from clearway.gateway.labels import Labels, model, path
 from clearway.gateway.route import OBJECT_ENDPOINTS
 
@@ -20,6 +21,8 @@ class Walk(msgspec.Struct, frozen=True):
     caller: Caller
     asked: Asked
     sink: Sink
+    follow: FollowUp | None = None
+    """Translated: asks of its own beside it."""
 
 
 def admit(  # noqa: PLR0913, PLR0917  # what is known at this moment

@@ -9,7 +9,7 @@ Used by gateway/chat; what is told, and how, is a teller's (`wire/hub/teller.py`
 """
 
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 import msgspec
 import structlog
@@ -25,6 +25,7 @@ from clearway.wire.hub.answer import Answer
 from clearway.wire.hub.events import Event, Problem, events_of, read_event
 from clearway.wire.hub.kept import Keeping, Kept
 from clearway.wire.hub.notes import printable
+from clearway.wire.hub.pausing import Fold
 from clearway.wire.hub.pieces import Failed, Piece, Thought
 from clearway.wire.hub.plan import Plan
 from clearway.wire.hub.teller import Teller
@@ -51,6 +52,8 @@ class Backing(msgspec.Struct):
     """Takes what was thought in the whole answer."""
     finds: Callable[[str], str | None] = _nothing
     """Says how the client would name a place in the request that was sent."""
+    fold: Fold | None = None
+    """Hears all that is told, where the answer may pause."""
 
 
 class Translation(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +96,8 @@ class AnswerSink:
         self._clock = clock
         self._began = clock.monotonic()
         self._backing = backing
+        self._fold = backing.fold
+        self._warnings = translation.warnings
         plan = translation.plan
         # Where a text stands for a call, or a call for a text, the client's turn is not the model's.
         self._may_keep = not (plan.emulated or plan.is_json_tool)
@@ -134,15 +139,22 @@ class AnswerSink:
         """As `Sink.cut`."""
         self._sink.cut()
 
+    def warn(self, note: bytes) -> None:
+        """A further note, before anything is said: another body has gone out."""
+        # In which places may be others.
+        self._backing.finds = _nothing
+        self._warnings = b"%b; %b" % (self._warnings, note) if self._warnings else note
+
     # What the relay says.
 
     def start(self, status: int, headers: Headers) -> None:
-        """The upstream's head; kept until there is something to say.
+        """The head of the upstream's answer, or of one that goes on with it; kept until there is something to say.
 
         Raises:
             UpstreamProtocolError: Its coding is none that is read.
         """
         self._status, self._fields = status, headers
+        self._scanner, self._inflater, self._kept, self._size = DataScanner(), None, None, 0
         named = by_name(headers)
         coding = named.get(b"content-encoding", b"identity").strip().lower()
         if coding in (b"gzip", b"deflate"):
@@ -183,6 +195,10 @@ class AnswerSink:
         self.write(data)
         if self._kept is not None and not self._is_over:
             self._finish_kept(b"".join(self._kept))
+        if self._answer.is_paused and not self._is_over and self._last is None:
+            # Nobody has it go on.
+            self._take(self._answer.give_up())
+            self._say()
         if not self._is_over and not self._answer.is_over and self._last is None:
             # The relay tells of an end too early, but not where an event was too long for its watch.
             self._fail(Problem("api_error", "the answer ended before its end"))
@@ -216,11 +232,16 @@ class AnswerSink:
             return
         if event.type != "ping":
             self._tell(event)
+            if self._fold is not None:
+                self._fold.feed(event, data)
         elif self._sink.started:
             self._said += self._teller.beat()
 
     def _tell(self, event: Event) -> None:
-        for piece in self._answer.feed(event):
+        self._take(self._answer.feed(event))
+
+    def _take(self, pieces: Iterable[Piece]) -> None:
+        for piece in pieces:
             if self._keeping is not None or (self._may_keep and isinstance(piece, Thought)):
                 self._note(piece)
             if isinstance(piece, Failed):
@@ -286,6 +307,10 @@ class AnswerSink:
         self._say()
 
     def _end_failed(self, told: errors.Told, message: str, param: str | None) -> None:
+        if self._sink.started:
+            # What had begun was to go on, and was refused.
+            self._sink.finish(self._teller.fail(told, message))
+            return
         status, kind, code = told
         self._end(status, errors.error_body(message, kind, code, param))
 
@@ -307,8 +332,8 @@ class AnswerSink:
             (b"openai-version", b"2020-10-01"),
             (b"x-clearway-model", printable(self._translation.model[:_LONGEST_NAME])),
         ]
-        if self._translation.warnings:
-            told.append((b"x-clearway-warnings", self._translation.warnings))
+        if self._warnings:
+            told.append((b"x-clearway-warnings", self._warnings))
         named = by_name(self._fields)
         if request_id := named.get(b"request-id"):
             told.append((b"x-clearway-upstream-request-id", request_id))

@@ -25,6 +25,7 @@ from clearway.core.exchange import (
 from clearway.core.usage import Billing, Cost, Usage
 from clearway.gateway import labels
 from clearway.gateway.route import Target
+from clearway.gateway.totals import together
 from clearway.ledger.ownership import Ownership
 from clearway.ledger.protocol import Journal
 from clearway.limits.protocol import OUTPUT_SLICE, Reservation
@@ -153,11 +154,16 @@ class Attempt:
             self._ask_for_more()
         if self.first_token_us is None and watch.has_output:
             self.first_token_us = self._elapsed_us()
-            self._books.feed.first_token(self.exchange.id)
+            if not any(tried.end.measure.first_token_us for tried in self.exchange.tries):
+                self._books.feed.first_token(self.exchange.id)
         now = self._books.clock.monotonic()
         if now >= self._note_at and watch.has_usage and not watch.whole:
             self._note_at = now + _PROGRESS_EVERY_S
             self._note_progress()
+
+    def may_beat(self) -> bool:
+        """A heartbeat may stand here, within the answer."""
+        return self.watch.at_boundary and not self.ended
 
     def _ask_for_more(self) -> None:
         """Have more output held for before what is held for is used up."""
@@ -282,7 +288,8 @@ class Exchange:
     def settle(self, outcome: Outcome, error: GatewayError | None = None, *, status: int | None = None) -> None:
         """The exchange is over; later calls do nothing.
 
-        Its measure is the last attempt's, with durations counted from admission.
+        Its measure is the last attempt's, with durations counted from admission, and with what was
+        used by those before it.
 
         Args:
             outcome: How it ended.
@@ -305,6 +312,8 @@ class Exchange:
             last.end(outcome, error)
             before_us = int((last.started - self._started) * 1_000_000)
             seen = last.measured
+            if len(self.tries) > 1:
+                seen, before_us = together(self.tries, self.admission.admitted_us, before_us)
             measure = msgspec.structs.replace(
                 seen,
                 status=seen.status if status is None else status,
@@ -327,6 +336,10 @@ class Exchange:
         self.attempt = None
         self.books.journal.settle(settlement)
         self.books.feed.settled(Finished(self.admission, tuple(self.tries), settlement))
+
+    def waits(self) -> bool:
+        """It is not over, and no answer comes at this moment."""
+        return self.attempt is not None and (self.attempt.ended or self.attempt.status is None)
 
     async def committed(self) -> bool:
         """Wait until the admission is durable: before the last bytes go out."""

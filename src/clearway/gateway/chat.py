@@ -20,6 +20,7 @@ from clearway.core.secret import Secret
 from clearway.gateway.admit import Walk
 from clearway.gateway.answer_sink import AnswerSink, Backing, Translation
 from clearway.gateway.decode import Asked
+from clearway.gateway.follow_up import Following
 from clearway.gateway.headers import CREDENTIALS, first, is_ours
 from clearway.gateway.route import Router, Target
 from clearway.gateway.thoughts import Thoughts
@@ -33,6 +34,7 @@ from clearway.wire.chat.request import Asking, Translated, read, translate
 from clearway.wire.chat.teller import ChatTeller
 from clearway.wire.hub.models import AbilityTable
 from clearway.wire.hub.notes import Refusal
+from clearway.wire.hub.pausing import Fold
 
 _WITHOUT_SAMPLING = "2026-10-21"
 """The first version of the API that refuses `temperature` and its like for every model."""
@@ -54,6 +56,8 @@ class ChatSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Models by the names of OpenAI's."""
     caches: bool = True
     reasoning: Reasoning = "default"
+    total_s: float = 3600.0
+    """How long an answer may take with all that continues it."""
 
 
 class Chat:
@@ -94,7 +98,8 @@ class Chat:
         else:
             # So that nobody waits for the conversation of one.
             translated = await asyncio.to_thread(lambda: translate(read(plain), asking))
-        backing = Backing(keep=partial(self._thoughts.keep, owner))
+        fold = Fold() if translated.may_pause else None
+        backing = Backing(keep=partial(self._thoughts.keep, owner), fold=fold)
         if len(plain) <= _READ_AGAIN:
             backing.finds = partial(param_of, body=plain, asking=asking)
         teller = ChatTeller(translated.form, is_stream=translated.is_stream)
@@ -105,7 +110,10 @@ class Chat:
         peek = Peek(model=model, stream=True, max_tokens=translated.max_tokens)
         body, fields = translated.body, _fields(walk.call.headers, translated, own=own)
         asked = Asked(body, body, peek, readable=True, ours=fields)
-        return Walk(walk.exchange, walk.call, walk.caller, asked, sink), targets
+        tell = None if asking.is_strict else sink.warn
+        total_s = self._settings.total_s
+        follow = Following(asked, walk.exchange.id, self._clock, total_s=total_s, fold=fold, tell=tell)
+        return Walk(walk.exchange, walk.call, walk.caller, asked, sink, follow), targets
 
     def _owner(self, walk: Walk, *, own: bool) -> str:
         """Whose thoughts are put back: those of the key, or of the credential that the client brought."""

@@ -6,7 +6,6 @@ wakes for them. Back-pressure is end to end: while the client does not read, not
 is taken from the reply, and the upstream's socket is not read.
 """
 
-import asyncio
 import zlib
 
 import structlog
@@ -16,11 +15,15 @@ from clearway.core.exchange import Endpoint, Outcome
 from clearway.core.fields import Fields, Headers
 from clearway.gateway.bookkeeping import Attempt, Exchange
 from clearway.gateway.call import Sink
+from clearway.gateway.decode import Asked
+from clearway.gateway.follow_up import FollowUp
 from clearway.gateway.headers import by_name, request_id, returned
+from clearway.gateway.heartbeat import Heartbeat
 from clearway.gateway.objects.made import own_made
 from clearway.upstreams.protocol import Pour, Reply
 from clearway.wire.encoding import Inflater
-from clearway.wire.messages.watch import BODY_LIMIT, PING, BodyWatch, NoWatch, StreamWatch, Watch
+from clearway.wire.hub.pausing import PAUSED
+from clearway.wire.messages.watch import BODY_LIMIT, BodyWatch, NoWatch, StreamWatch, Watch
 
 log = structlog.get_logger()
 
@@ -44,9 +47,10 @@ class Relay:
         heartbeat_s: Silence in a stream after which a `ping` is sent.
         told: Further fields of the answer: what we tell of our own limits.
         watch: Reads the answer as it comes, coded or not, where it is none that is metered.
+        follow: Has an answer that pauses go on; None: nobody does.
     """
 
-    def __init__(  # what an answer needs on its way
+    def __init__(  # noqa: PLR0913  # what an answer needs on its way
         self,
         exchange: Exchange,
         attempt: Attempt,
@@ -55,6 +59,7 @@ class Relay:
         heartbeat_s: float,
         told: Fields | None = None,
         watch: Watch | None = None,
+        follow: FollowUp | None = None,
     ) -> None:
         self._exchange = exchange
         self._attempt = attempt
@@ -62,8 +67,11 @@ class Relay:
         self._heartbeat_s = heartbeat_s
         self._told = told
         self._given = watch
+        self._follow = follow
+        self.goes_on: Asked | None = None
+        """What to send, so that the answer goes on: it has paused, and only its attempt is over."""
         self._inflater: Inflater | None = None
-        self._beat: _Heartbeat | None = None
+        self._beat: Heartbeat | None = None
         self._head: tuple[int, Headers] | None = None
         self._held: bytes | None = None
         self._failure: GatewayError | None = None
@@ -99,7 +107,7 @@ class Relay:
         # Not inside a compressed stream, and not where the length was told.
         is_open = b"content-length" not in fields and self._inflater is None
         beats = is_open and isinstance(attempt.watch, StreamWatch)
-        self._beat = _Heartbeat(attempt, self._sink, self._heartbeat_s) if beats else None
+        self._beat = Heartbeat(self._sink, self._heartbeat_s, attempt.may_beat) if beats else None
 
     def _refused(self, status: int) -> UpstreamRefusedUs:
         name = self._attempt.target.upstream.name
@@ -144,14 +152,39 @@ class Relay:
                 # All that counts had passed; still, what was cut is cut.
                 sink.cut()
                 return
-            raise
+            if not self._pauses:
+                raise
+        await self._close(last)
+
+    async def _close(self, last: bytes) -> None:
+        """All has come: end the client's answer, or have it go on."""
         if self._is_short():
             self._begin()
-            sink.write(last)
+            self._sink.write(last)
             raise UpstreamProtocolError("the stream ended without its message_stop")
+        if self._pauses:
+            self._begin()
+            self._write(last)
+            last = b""
+            self.goes_on = self._next()
+            if self.goes_on is not None:
+                return
         await self._settle()
         self._begin()
-        sink.finish(last)
+        self._sink.finish(last)
+
+    @property
+    def _pauses(self) -> bool:
+        """It is whole, and may go on: it is not settled before that is known."""
+        watch = self._attempt.watch
+        return self._follow is not None and watch.whole and watch.stop_reason == PAUSED
+
+    def _next(self) -> Asked | None:
+        usage = self._attempt.watch.usage()
+        made = None if self._follow is None else self._follow.after_pause(0 if usage is None else usage.output_tokens)
+        if made is not None:
+            self._attempt.end("ok")
+        return made
 
     def _begin(self) -> None:
         """Send the head. With an answer that is here whole it goes in one write with the body."""
@@ -184,7 +217,7 @@ class Relay:
             if self._attempt.awaited is not None:
                 await self._attempt.topped_up()
                 self._check_budget()
-            if self._attempt.watch.whole:
+            if self._attempt.watch.whole and not self._pauses:
                 await self._settle()
             self._write(chunk)
         if self._sink.is_slow:
@@ -237,43 +270,6 @@ class Relay:
             return "upstream_error"
         broke = status < _CLIENT_ERROR and self._attempt.watch.error_type is not None
         return "upstream_error" if broke else "ok"
-
-
-class _Heartbeat:
-    """Fills the silence of a stream. One timer, armed anew only when it rings."""
-
-    __slots__ = ("_attempt", "_last", "_loop", "_sink", "_timer", "_wait_s", "is_held")
-
-    def __init__(self, attempt: Attempt, sink: Sink, wait_s: float) -> None:
-        self._attempt = attempt
-        self._sink = sink
-        self._wait_s = wait_s
-        self.is_held = False
-        """The watch is ahead of the client: what it has seen is still being written."""
-        self._loop = asyncio.get_running_loop()
-        self._last = self._loop.time()
-        self._timer = self._loop.call_later(wait_s, self._ring)
-
-    def wrote(self) -> None:
-        """Something went to the client."""
-        self.is_held = False
-        self._last = self._loop.time()
-
-    def _ring(self) -> None:
-        due = self._last + self._wait_s
-        if self._loop.time() >= due:
-            # Between events only; a client that reads slowly is not silent.
-            # Nor is one whose piece is held back until its exchange is durable.
-            between = self._attempt.watch.at_boundary and not self._attempt.ended and not self.is_held
-            if between and not self._sink.is_slow and not self._sink.gone:
-                self._sink.write(PING)
-            self._last = self._loop.time()
-            due = self._last + self._wait_s
-        self._timer = self._loop.call_at(due, self._ring)
-
-    def stop(self) -> None:
-        """The stream is over."""
-        self._timer.cancel()
 
 
 def warn_of_refusal(upstream: str, status: int, exchange_id: str) -> None:

@@ -12,16 +12,21 @@ from collections.abc import Sequence
 from functools import partial
 from types import CoroutineType
 
+import msgspec
+
 from clearway.config.model import Retries
-from clearway.core.errors import BadRequest, GatewayError, UpstreamUnreachable
+from clearway.core.errors import BadRequest, GatewayError, UpstreamTimeout, UpstreamUnreachable
 from clearway.core.fields import Fields
 from clearway.core.usage import Billing
 from clearway.gateway.admit import Walk
 from clearway.gateway.authenticate import Caller
 from clearway.gateway.bookkeeping import Attempt
 from clearway.gateway.cooling import Cooling
+from clearway.gateway.course import Course
 from clearway.gateway.estimate import estimate_of
+from clearway.gateway.follow_up import FollowUp
 from clearway.gateway.headers import by_name, outbound, request_id
+from clearway.gateway.heartbeat import Heartbeat
 from clearway.gateway.held import Held
 from clearway.gateway.quota import quota_watch
 from clearway.gateway.relay import Relay, outcome_of, watch_for
@@ -39,51 +44,6 @@ MESSAGES = b"/v1/messages"
 """Where translated requests go."""
 _FIRST_WAIT_S = 0.5
 _JITTER = 0.25
-
-
-class Course:
-    """The tries of one exchange: who is asked, and how often still.
-
-    Args:
-        order: Whom to ask, one after the other; the last may be asked again.
-        retries: The bounds.
-    """
-
-    __slots__ = ("_retries", "_since", "order", "pause_s", "target", "tried")
-
-    def __init__(self, order: Sequence[Target], retries: Retries) -> None:
-        self.order = order
-        self.target = order[0]
-        """Who is to be asked now."""
-        self.tried = 0
-        """Tries that are over."""
-        self.pause_s = 0.0
-        """How long to wait before the next."""
-        self._retries = retries
-        self._since = 0.0
-
-    def may_go_on(self, began: float, now: float, wait_s: float | None) -> bool:
-        """There may be a further try; `go_on` begins it.
-
-        Args:
-            began: When the try that has failed began.
-            now: By the same clock.
-            wait_s: How long to wait before the last upstream is asked again; None: it
-                is not to be asked again.
-        """
-        if not self.tried:
-            self._since = began
-        self.pause_s = 0.0
-        if self.tried + 1 >= len(self.order):
-            if wait_s is None:
-                return False
-            self.pause_s = wait_s
-        return self.tried < self._retries.max and now + self.pause_s - self._since <= self._retries.total_s
-
-    def go_on(self) -> None:
-        """The try is over, and the next is due."""
-        self.tried += 1
-        self.target = self.order[min(self.tried, len(self.order) - 1)]
 
 
 class Sender:
@@ -112,6 +72,30 @@ class Sender:
         alike = _alike(targets)
         order = self._cooling.order(alike, walk.call.endpoint) if self._cooling.marks else alike
         course = Course(order, self._retries)
+        await self._run(walk, course)
+        if course.asked is not None and walk.follow is not None:
+            await self._go_on(walk, walk.follow, course)
+
+    async def _go_on(self, walk: Walk, follow: FollowUp, course: Course) -> None:
+        """Make the calls that follow, each at the upstream that was asked last: what was signed there counts there."""
+        sink, exchange = walk.sink, walk.exchange
+        beat = Heartbeat(sink, self._heartbeat_s, lambda: sink.started and exchange.waits())
+        try:
+            async with asyncio.timeout(None) as limit:
+                while course.asked is not None:
+                    if sink.gone:
+                        raise asyncio.CancelledError
+                    limit.reschedule(asyncio.get_running_loop().time() + follow.left_s)
+                    walk = msgspec.structs.replace(walk, asked=course.asked)
+                    course = Course((course.target,), self._retries)
+                    await self._run(walk, course)
+        except TimeoutError as error:
+            raise UpstreamTimeout("the answer and what continues it took longer than total_s") from error
+        finally:
+            beat.stop()
+
+    async def _run(self, walk: Walk, course: Course) -> None:
+        """Try until there is an answer, or something else to ask."""
         while not await self._try(walk, course):
             if course.pause_s:
                 await asyncio.sleep(course.pause_s)
@@ -132,14 +116,18 @@ class Sender:
             async with target.upstream.open(request) as reply:
                 if windows is not None:
                     look(windows, walk, target, reply.headers)
-                answer = await self._refused(attempt, reply, course) if reply.status >= _REFUSED else reply
+                answer = await self._refused(attempt, reply, course, walk) if reply.status >= _REFUSED else reply
                 if answer is None:
-                    return False
+                    return course.asked is not None
                 if cooling.marks and reply.status < _REFUSED:
                     cooling.answered(attempt, whole=False)
                 told, watch = self._told(walk, target), quota_watch(windows, walk, target, reply)
-                relay = Relay(walk.exchange, attempt, walk.sink, heartbeat_s=self._heartbeat_s, told=told, watch=watch)
+                relay = Relay(
+                    walk.exchange, attempt, walk.sink, heartbeat_s=self._heartbeat_s, told=told, watch=watch,
+                    follow=walk.follow,
+                )  # fmt: skip
                 await relay.run(answer)
+                course.asked = relay.goes_on
                 if reply.status < _REFUSED and (cooling.marks or attempt.watch.error_type is not None):
                     cooling.answered(attempt, whole=True)
         except GatewayError as error:
@@ -179,13 +167,15 @@ class Sender:
         may_repeat = is_lone and not course.tried and not self._cooling.was_unreachable(attempt.target)
         return course.may_go_on(attempt.started, self._cooling.clock.monotonic(), 0.0 if may_repeat else None)
 
-    async def _refused(self, attempt: Attempt, reply: Reply, course: Course) -> Reply | None:
+    async def _refused(self, attempt: Attempt, reply: Reply, course: Course, walk: Walk) -> Reply | None:
         """An answer of 400 or more. None: it is passed over for another try; otherwise
         what the client is to hear.
         """
         clock = self._cooling.clock
         told = read(reply.headers, clock.now_us()) if reply.status in _ELSEWHERE else Told()
         self._cooling.refused(attempt, reply.status, told)
+        if reply.status == _REFUSED and walk.follow is not None:
+            return await self._mended(attempt, reply, course, walk.follow)
         if attempt.target.upstream.pays == "client":
             return reply
         if reply.status == _NOT_FOUND:
@@ -196,13 +186,22 @@ class Sender:
         answer = Held(reply)
         if not await answer.read_ahead():
             return answer
-        fields = by_name(reply.headers)
-        attempt.saw_head(reply.status, request_id(fields))
-        attempt.watch = watch_for(attempt.exchange.admission.endpoint, fields.get(b"content-type"))
-        attempt.response_bytes = len(answer.body)
-        attempt.saw(answer.body)
+        _pass_over(attempt, answer)
         attempt.end("upstream_error")
         course.go_on()
+        return None
+
+    @staticmethod
+    async def _mended(attempt: Attempt, reply: Reply, course: Course, follow: FollowUp) -> Reply | None:
+        """The client hears a 400, unless its translator has something else to send."""
+        answer = Held(reply)
+        if not await answer.read_ahead():
+            return answer
+        course.asked = follow.after_refusal(answer.body)
+        if course.asked is None:
+            return answer
+        _pass_over(attempt, answer)
+        attempt.end("ok")
         return None
 
     async def _not_found(self, attempt: Attempt, reply: Reply, course: Course) -> Reply:
@@ -224,6 +223,15 @@ class Sender:
             return None
         # Later rather than sooner, and not all at the same moment.
         return wait_s * (1 + _JITTER * random.random())  # noqa: S311  # nothing secret
+
+
+def _pass_over(attempt: Attempt, answer: Held) -> None:
+    """Note an answer that nobody hears."""
+    fields = by_name(answer.headers)
+    attempt.saw_head(answer.status, request_id(fields))
+    attempt.watch = watch_for(attempt.exchange.admission.endpoint, fields.get(b"content-type"))
+    attempt.response_bytes = len(answer.body)
+    attempt.saw(answer.body)
 
 
 def billing_of(caller: Caller, target: Target) -> Billing:

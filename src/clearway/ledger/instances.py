@@ -25,6 +25,18 @@ over the sweep's guess when the exchange ends."""
 
 _UNMEASURED = named(MEASURED, measure_row(Measure()))
 _CHUNK = 500
+_ADDED = (
+    "response_bytes",
+    "input_tokens",
+    "cache_read_tokens",
+    "cache_write_5m_tokens",
+    "cache_write_1h_tokens",
+    "output_tokens",
+    "thinking_tokens",
+    "web_search_requests",
+    "web_fetch_requests",
+)
+_PAID = ("cost_nano", "estimate_nano")
 
 
 class Instance(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,6 +139,7 @@ def _ended_exchange(exchange: RowMapping, tries: Sequence[RowMapping], ended_us:
         # admission. One that was begun after usage was seen must not hide that usage.
         last = next((attempt for attempt in reversed(tries) if attempt["input_tokens"] is not None), tries[-1])
         columns |= {name: last[name] for name in ("upstream", "kind", *MEASURED)}
+        columns |= _sums([attempt for attempt in tries if attempt["input_tokens"] is not None])
         before_us = _int(last["started_us"]) - _int(exchange["admitted_us"])
         for name in ("first_byte_us", "first_token_us"):
             if last[name] is not None:
@@ -134,6 +147,19 @@ def _ended_exchange(exchange: RowMapping, tries: Sequence[RowMapping], ended_us:
     columns["ended_us"] = ended_us
     columns["total_us"] = ended_us - _int(exchange["admitted_us"])
     return columns
+
+
+def _sums(paid: Sequence[RowMapping]) -> dict[str, object]:
+    """What an answer used that paused and was made by several attempts."""
+    if len(paid) < 2:  # noqa: PLR2004  # the one is there already
+        return {}
+    told: dict[str, object] = {"iterations": None}
+    told |= {name: sum(_int(attempt[name]) for attempt in paid) for name in _ADDED}
+    told |= {name: any(attempt[name] for attempt in paid) for name in ("estimated", "unpriced")}
+    for name in _PAID:
+        is_known = not told["unpriced"] and paid[-1][name] is not None
+        told[name] = sum(_int(attempt[name]) for attempt in paid) if is_known else None
+    return told
 
 
 def _ended_attempt(attempt: RowMapping, ended_us: int) -> dict[str, object]:

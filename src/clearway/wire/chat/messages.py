@@ -111,8 +111,9 @@ class Reader:
                 items.append(message if self._recall is None else self._recalled(message))
                 continue
             where = f"messages[{place}]"
-            for name in raw[place].keys() - KNOWN_MEMBERS:
-                self._notes.add("ignored", f"{where}.{name}")
+            for name in raw[place]:
+                if name not in KNOWN_MEMBERS:
+                    self._notes.add("ignored", f"{where}.{name}")
             if not items and message.role in _SYSTEM:
                 system += self._at(self._system(message, where), where)
             else:

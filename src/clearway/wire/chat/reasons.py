@@ -7,6 +7,7 @@ the `openai` SDK 3.x (read 2026-11-21). Used by chunks.py and whole.py.
 from collections.abc import Iterable
 from typing import Literal
 
+from clearway.wire.hub.pausing import PAUSED
 from clearway.wire.hub.pieces import Citation, Ended
 
 Reason = Literal["stop", "length", "tool_calls", "content_filter"]
@@ -18,7 +19,7 @@ REASONS: dict[str, Reason] = {
     "model_context_window_exceeded": "length",
     "tool_use": "tool_calls",
     # What was broken off is not complete, though the model would go on.
-    "pause_turn": "length",
+    PAUSED: "length",
     "refusal": "content_filter",
 }
 """`finish_reason` by `stop_reason`."""

@@ -59,6 +59,8 @@ class Translated(msgspec.Struct, frozen=True, kw_only=True):
     is_stream: bool
     warnings: bytes
     """The value of `x-clearway-warnings`."""
+    may_pause: bool = False
+    """It has a tool that the upstream runs, so that the answer may pause."""
 
 
 def read(body: bytes | bytearray) -> Json:
@@ -144,6 +146,7 @@ class _Translation:
             form=self._form(offer),
             is_stream=bool(given.stream),
             warnings=notes.header(),
+            may_pause=search is not None,
         )
 
     def _form(self, offer: Offer) -> Form:

@@ -12,7 +12,9 @@ from collections.abc import Callable
 
 import msgspec
 
+from clearway.core.usage import Usage, total
 from clearway.wire.hub.events import NOTHING, Block, Delta, Event, Halves, Problem, StopDetails, has_text
+from clearway.wire.hub.pausing import PAUSED
 from clearway.wire.hub.pieces import (
     Arguments,
     Begun,
@@ -58,6 +60,7 @@ class Answer:
     def __init__(self, plan: Plan = NO_PLAN) -> None:
         self._plan = plan
         self._usage: dict[str, object] = {}
+        self._used: list[Usage] = []
         self._stop_reason: str | None = None
         self._details: StopDetails | None = None
         self._calls = 0
@@ -73,6 +76,8 @@ class Answer:
         self._cited: dict[int, list[tuple[str, str]]] = {}
         self._queries: dict[int, Query] = {}
         self._halves = Halves()
+        self.is_paused = False
+        """It goes on with the next message, or `give_up` ends it."""
         self.is_over = False
         """It has ended or failed: nothing more counts."""
 
@@ -82,12 +87,23 @@ class Answer:
         return [] if hear is None else hear(self, event)
 
     def _begin(self, event: Event) -> list[Piece]:
+        if event.message is not None and self.is_paused:
+            self._resume(event.message.usage or {})
+            return []
         if event.message is None or self._is_begun:
             return []
         self._is_begun = True
         self._id = (event.message.id or "").removeprefix("msg_")
         merge(self._usage, event.message.usage or {})
         return [Begun(self._id)]
+
+    def _resume(self, usage: dict[str, object]) -> None:
+        """Another message goes on where the last one paused; its blocks are counted anew."""
+        self.is_paused = False
+        self._stop_reason, self._usage, self._json_block = None, dict(usage), None
+        self._halves = Halves()
+        for numbered in (self._open_calls, self._open_thoughts, self._begins, self._queries, self._cited):
+            numbered.clear()
 
     def _note(self, event: Event) -> list[Piece]:
         merge(self._usage, event.usage or {})
@@ -209,14 +225,23 @@ class Answer:
         return [closed] if call.seen else [Arguments(call.index, _NO_ARGUMENTS), closed]
 
     def _end(self, _: Event) -> list[Piece]:
+        if self.is_paused:
+            return []
+        self._used.append(read_usage(self._usage))
+        if self._stop_reason == PAUSED:
+            self.is_paused = True
+            return []
+        return self.give_up()
+
+    def give_up(self) -> list[Piece]:
+        """The end, as far as it came: where it `is_paused`, nothing follows."""
         self.is_over = True
         # Cut short by `max_tokens`: what was held back of a call is told as far as it came.
         pieces: list[Piece] = [piece for call in self._open_calls.values() if call.held for piece in _unwrapped(call)]
         pieces += [self._told_citations(index) for index in list(self._cited)]
         if self._stop_reason == "refusal":
             pieces.append(Declined((self._details and self._details.explanation) or _REFUSED))
-        has_calls = self._calls > 0
-        ended = Ended(self._stop_reason, read_usage(self._usage), has_calls, self._is_emulating)
+        ended = Ended(self._stop_reason, total(self._used), self._calls > 0, self._is_emulating)
         return [*pieces, ended]
 
     def _cite(self, index: int, citation: dict[str, object]) -> None:

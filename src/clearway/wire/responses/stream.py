@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from clearway.core.usage import Usage
+from clearway.wire.hub.pausing import PAUSED
 from clearway.wire.hub.pieces import (
     Arguments,
     Begun,
@@ -39,7 +40,7 @@ from clearway.wire.responses.reasoning import Reasoning, Seal
 from clearway.wire.responses.search import Search
 from clearway.wire.responses.whole import Whole
 
-CUT_OFF = frozenset({"max_tokens", "model_context_window_exceeded", "pause_turn"})
+CUT_OFF = frozenset({"max_tokens", "model_context_window_exceeded", PAUSED})
 """Reasons to stop with which an answer is not complete."""
 
 
