@@ -26,9 +26,10 @@ from clearway.upstreams.protocol import Upstream
 from clearway.wire.body import Peek
 from clearway.wire.chat.form import Reasoning
 from clearway.wire.chat.names import model_of
-from clearway.wire.chat.request import Asking, Translated, read, translate
+from clearway.wire.chat.request import Asking, Translated, translate
 from clearway.wire.hub.models import AbilityTable
 from clearway.wire.hub.notes import Refusal
+from clearway.wire.hub.typed import read
 
 _VERSION = b"2023-06-01"
 """Of the API: what compatible vendors know too, and the last that takes sampling."""
