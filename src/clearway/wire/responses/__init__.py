@@ -1,0 +1,1 @@
+"""OpenAI's Responses, to and from the hub."""
