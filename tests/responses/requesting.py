@@ -18,10 +18,15 @@ ENVELOPE = Envelope(Secret("s" * 32), "key-1")
 Json = dict[str, Any]
 
 
-def asking(model: str, **told: Any) -> Asking:
+def asking(model: str, **told: object) -> Asking:
     """What the translator is told beside the request."""
-    given = {"created": 1_795_800_000, "hide": lambda person: f"{len(person):032d}", "caches": False}
-    return Asking(model=model, abilities=TABLE.of(model), **{**given, "envelope": ENVELOPE, **told})
+    given: Json = {
+        "created": 1_795_800_000,
+        "hide": lambda person: f"{len(person):032d}",
+        "caches": False,
+        "envelope": ENVELOPE,
+    }
+    return Asking(model=model, abilities=TABLE.of(model), **{**given, **told})
 
 
 def ask(

@@ -60,10 +60,17 @@ def loop_may_think(thought: Thought, items: list[Item], param: str, notes: Notes
     if thought.thinking is None or thought.thinking.get("type") != "enabled":
         return thought
     held = [item for item in items if item.blocks]
-    calling = next((item for item in reversed(held) if item.role == "assistant"), None)
-    ends = held[-1] if held else None
-    has_results = ends is not None and any(block.get("type") == "tool_result" for block in ends.blocks)
-    if calling is None or not has_results or calling.blocks[0].get("type") in _THOUGHTS:
+    answers: list[Item] = []
+    while held and held[-1].role != "assistant":
+        answers.append(held.pop())
+    has_results = any(block.get("type") == "tool_result" for item in answers for block in item.blocks)
+    if not held or not has_results:
+        return thought
+    # A turn may have come in pieces: one for what was thought, and one for each call.
+    first = held[-1].blocks[0]
+    while held and held[-1].role == "assistant":
+        first = held.pop().blocks[0]
+    if first.get("type") in _THOUGHTS:
         return thought
     notes.add("ignored", param, "the thinking of the turn before is missing")
     return msgspec.structs.replace(thought, thinking=None)

@@ -175,8 +175,8 @@ class Reader:
 
     def _tell_unknown(self, item: Placed) -> None:
         if item.kind not in _FOREIGN:
-            for name in item.raw.keys() - KNOWN_MEMBERS:
-                if item.raw[name] is not None:
+            for name, value in item.raw.items():
+                if value is not None and name not in KNOWN_MEMBERS:
                     self._notes.add("ignored", f"{item.where}.{name}"[:200])
         if item.given.caller is not None and item.given.caller.get("type") != "direct":
             self._notes.add("ignored", f"{item.where}.caller")

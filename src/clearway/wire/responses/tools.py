@@ -210,7 +210,8 @@ class Toolbox:
         return key_of(name, namespace)
 
     def _unkept(self, given: FunctionTool | CustomTool, where: str) -> None:
-        if given.defer_loading:
+        # What an item brings is loaded by that.
+        if given.defer_loading and not self._is_late:
             self._notes.add("ignored", f"{where}.defer_loading")
         if given.is_async:
             self._notes.add("ignored", f"{where}.async")
