@@ -89,11 +89,10 @@ def _found(choice: _Choice, box: Toolbox, where: str) -> str | None:
     if not choice.name:
         raise Refusal(f"{where}.name", "it is missing", "missing_required_parameter")
     key = key_of(choice.name, choice.namespace)
-    known = {tool.name for tool in box.tools}
-    if key in known:
+    if key in box.called:
         return key
     # Without its namespace, where only one tool can be meant.
-    meant = [tool.name for tool in box.tools if box.called[tool.name].name == choice.name]
+    meant = box.by_name.get(choice.name, [])
     return meant[0] if len(meant) == 1 and choice.namespace is None else None
 
 

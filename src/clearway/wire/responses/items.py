@@ -7,6 +7,7 @@ Source: `ResponseInputItemParam` of the `openai` SDK 3.x, and what Codex was mea
 Used by request.py.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
@@ -138,8 +139,9 @@ class Reader:
         self._envelope = envelope
         self._model = model
         self._notes = notes
-        self._pending: list[tuple[str, str]] = []
-        """Calls without an output so far: the name within the gateway, and the id."""
+        self._pending: OrderedDict[str, str] = OrderedDict()
+        """Calls without an output so far: the name within the gateway, by the id."""
+        self._pending_by_name: dict[str, OrderedDict[str, None]] = {}
         self._shells: dict[str, str] = {}
         """The id of a call of a local shell, by the id of its item."""
 
@@ -253,7 +255,8 @@ class Reader:
 
     def _call(self, item: Placed, place: int, key: str, told: object) -> Item:
         call_id = item.given.call_id or f"call_{place}"
-        self._pending.append((key, call_id))
+        self._pending[call_id] = key
+        self._pending_by_name.setdefault(key, OrderedDict())[call_id] = None
         block: Block = {"type": "tool_use", "id": clean_id(call_id), "name": self._names.sent(key), "input": told}
         return Item("assistant", self._marked([block], item), item.where)
 
@@ -268,9 +271,8 @@ class Reader:
         given = item.given
         if given.call_id:
             return given.call_id
-        key = key_of(given.name, given.namespace) if given.name else None
-        waiting = [call_id for name, call_id in self._pending if key is None or name == key]
-        return waiting[0] if waiting else f"call_{place}"
+        named = self._pending_by_name.get(key_of(given.name, given.namespace)) if given.name else self._pending
+        return next(iter(named or ()), f"call_{place}")
 
     def _result(self, item: Placed, call_id: str, output: str | list[Json], *, is_error: bool = False) -> Item:
         blocks: str | list[Block] = output
@@ -279,7 +281,9 @@ class Reader:
         return self._answer(item, call_id, blocks, is_error=is_error)
 
     def _answer(self, item: Placed, call_id: str, content: str | list[Block], *, is_error: bool = False) -> Item:
-        self._pending = [one for one in self._pending if one[1] != call_id]
+        key = self._pending.pop(call_id, None)
+        if key is not None:
+            self._pending_by_name[key].pop(call_id, None)
         result: Block = {"type": "tool_result", "tool_use_id": clean_id(call_id)}
         if content:
             result["content"] = content

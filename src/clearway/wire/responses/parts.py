@@ -114,9 +114,10 @@ def _file(part: Json, where: str) -> Block:
 
 
 def _unread(where: str, file_id: str | None, name: str) -> Refusal:
-    param = where if file_id is None else f"{where}.file_id"
-    hint = f"send the content as {name}"
-    return Refusal(param, "files are not kept here, so that no id of one is known", "unsupported_value", hint=hint)
+    if file_id is None:
+        return Refusal(where, f"expected {name}", "missing_required_parameter")
+    message = "files are not kept here, so that no id of one is known"
+    return Refusal(f"{where}.file_id", message, "unsupported_value", hint=f"send the content as {name}")
 
 
 _READERS: dict[str, _Reader] = {

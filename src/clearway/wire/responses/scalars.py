@@ -53,7 +53,7 @@ class _Cache(CacheOptions):
 class Scalars(msgspec.Struct):
     """What is read of a request beside items and tools."""
 
-    model: str
+    model: str = ""
     instructions: str | None = None
     max_output_tokens: int | None = None
     max_tool_calls: int | None = None

@@ -46,10 +46,11 @@ class Toolbox:
         self._drops_hosted = drops_hosted
         self._most = most
         self._is_late = False
-        self._known: set[str] = set()
         self.tools: list[Tool] = []
         self.called: dict[str, Called] = {}
         """What is called, by the key of the tool."""
+        self.by_name: dict[str, list[str]] = {}
+        """The keys, by the client's name alone."""
         self.search: Block | None = None
         """The upstream's search of the web."""
         self.dropped: set[str] = set()
@@ -71,7 +72,6 @@ class Toolbox:
             Refusal: A tool that cannot be served.
         """
         self._is_late = True
-        self._known = {tool.name for tool in self.tools}
         for place, raw in enumerate(given):
             self._add(raw, f"{where}[{place}]")
 
@@ -86,12 +86,13 @@ class Toolbox:
             self._hosted(kind, where)
 
     def _keep(self, tool: Tool, called: Called) -> None:
-        if self._is_late:
-            if tool.name in self._known:
-                return
-            self._known.add(tool.name)
+        is_known = tool.name in self.called
+        if is_known and self._is_late:
+            return
         self.tools.append(tool)
-        self.called.setdefault(tool.name, called)
+        if not is_known:
+            self.called[tool.name] = called
+            self.by_name.setdefault(called.name, []).append(tool.name)
 
     def _function(self, raw: object, where: str, namespace: str | None = None, about: str = "") -> None:
         given = typed(raw, FunctionTool, where)
