@@ -56,7 +56,7 @@ class Maker:
             return self._made[kind]
         return self._composed(get_origin(kind), get_args(kind))
 
-    def _composed(self, origin: Any, inner: tuple[Any, ...]) -> Values:  # noqa: ANN401  # any type at all
+    def _composed(self, origin: object, inner: tuple[Any, ...]) -> Values:
         if origin is Literal:
             return st.sampled_from(inner)
         if origin in {Required, NotRequired, Annotated}:

@@ -193,7 +193,7 @@ def test_tokens_are_counted() -> None:
 
 
 def test_codex() -> None:
-    """X1, X10, X11: what Codex sends for a model of Claude's is served, with only its own search left out."""
+    """R7, R12, R15: what Codex sends for a model of Claude's is served, with only its own search left out."""
     translated = ask(
         codex=True,
         input=[
@@ -238,7 +238,7 @@ def test_codex() -> None:
 
 
 def test_codex_that_takes_claude_for_a_model_of_openai() -> None:
-    """X3: under an alias it sends its tools in an item, in namespaces, with custom ones among them."""
+    """R8, R10: under an alias it sends its tools in an item, in namespaces, with custom ones among them."""
     spaces = {"type": "namespace", "name": "functions", "description": "", "tools": [{**PATCH_TOOL, "name": "exec"}]}
     translated = ask(
         codex=True,

@@ -15,7 +15,7 @@ from clearway.wire.hub.notes import Refusal
 from tests.responses.requesting import ask, sent
 
 REFUSED = Path(__file__).with_name("refused.json")
-FEWEST = 470
+FEWEST = 450
 MODELS = ("claude-sonnet-5-5", "claude-sonnet-4-5")
 
 

@@ -81,7 +81,11 @@ ITEMS = [
         id="b11-no-empty-text",
     ),
     pytest.param({"input": [SAID, USER]}, {"messages.0.content.0.text": RESUMED}, id="b11-begins-with-assistant"),
-    pytest.param({"input": [USER, SAID]}, {"messages.2.content.0.text": GO_ON, "messages.3": MISSING}, id="X12"),
+    pytest.param(
+        {"input": [USER, SAID]},
+        {"messages.2.content.0.text": GO_ON, "messages.3": MISSING},
+        id="b11-ends-with-assistant",
+    ),
     pytest.param(
         {"input": [USER, message("assistant", [{"type": "refusal", "refusal": "no"}], phase="final_answer"), USER]},
         {"messages.1.content.0.text": "no"},

@@ -93,7 +93,7 @@ TOLD = [
         ["repaired:input[1].arguments=no_json_object"],
         id="b16-arguments",
     ),
-    pytest.param({"input": [USER, SAID]}, ["repaired:input=ends_with_assistant"], id="X12"),
+    pytest.param({"input": [USER, SAID]}, ["repaired:input=ends_with_assistant"], id="b11-ends-with-assistant"),
     pytest.param(
         {"input": [message("user", "hi", odd=1, status="completed", id="m", phase="commentary")]},
         ["ignored:input[0].odd"],
@@ -310,7 +310,7 @@ def test_what_is_refused(fields: Json, param: str, why: str) -> None:
 
 @pytest.mark.parametrize("body", [b"[]", b"{", b"\xff", b'{"a":' * 5000])
 def test_no_object(body: bytes) -> None:
-    """b9: what is no JSON object is refused as that."""
+    """What is no JSON object is refused as that."""
     with pytest.raises(Refusal) as refused:
         read(body)
 
