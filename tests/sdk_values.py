@@ -30,6 +30,7 @@ _PLAIN: dict[Any, Values] = {
     object: JSON,
     Any: JSON,
 }
+_REQUIRED: Any = Required
 _LISTS = {list, Iterable, Sequence}
 
 
@@ -72,7 +73,7 @@ class Maker:
 
     def _record(self, kind: Any) -> Values:  # noqa: ANN401  # a TypedDict
         hints = get_type_hints(kind, include_extras=True)
-        required = {name for name, hint in hints.items() if get_origin(hint) is Required}
+        required = {name for name, hint in hints.items() if get_origin(hint) == _REQUIRED}
         members = {name: self._named[name] if name in self._named else self.of(hint) for name, hint in hints.items()}
         return st.fixed_dictionaries(
             {name: members[name] for name in hints if name in required},

@@ -2,7 +2,7 @@
 
 Source: `ResponseFileSearchToolCallParam`, `ResponseCodeInterpreterToolCallParam`, `McpCall` of the
 `openai` SDK 3.x (read 2026-11-21).
-Used by items.py.
+Used by reader.py.
 """
 
 from collections.abc import Sequence

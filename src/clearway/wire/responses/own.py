@@ -3,7 +3,7 @@
 The arguments of a call are the members of the item's own `action` or `operation`, so that either
 is made of the other without a loss.
 Source: `ResponseInputItemParam` of the `openai` SDK 3.x (read 2026-11-21).
-Used by tools.py and items.py.
+Used by tools.py and reader.py.
 """
 
 import msgspec

@@ -26,7 +26,8 @@ from clearway.wire.responses.echo import echo_of
 from clearway.wire.responses.envelope import Envelope
 from clearway.wire.responses.fields import MAPPED, RULES
 from clearway.wire.responses.form import Called, Form
-from clearway.wire.responses.items import Conversation, Placed, Reader, called_in, read_items
+from clearway.wire.responses.items import Placed, called_in, read_items
+from clearway.wire.responses.reader import Conversation, Reader
 from clearway.wire.responses.scalars import Scalars, form_of, includes, settle, summarizes, wish
 from clearway.wire.responses.tools import Toolbox
 
