@@ -4,8 +4,9 @@ import itertools
 from typing import Any
 
 import msgspec
+import pytest
 from anthropic.types.message_count_tokens_params import MessageCountTokensParams
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openai.types.responses.input_token_count_params import InputTokenCountParams
 from openai.types.responses.response_create_params import ResponseCreateParamsNonStreaming
@@ -26,6 +27,8 @@ MODELS = st.sampled_from(
         "claude-9",
     ]
 )
+SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
+"""Whole requests take a while to be drawn on a machine that is busy."""
 THOUGHT = {"type": "thinking", "thinking": "hm", "signature": "c2ln"}
 IDS = st.sampled_from(["a", "b", "c.d", "e"])
 NAMES = st.sampled_from(["f", "g.h", "i", "shell"])
@@ -81,7 +84,8 @@ COUNTED = Maker(LIKELY | {"conversation": st.none(), "previous_response_id": st.
 _counts: TypeAdapter[Any] = TypeAdapter(MessageCountTokensParams)
 
 
-@settings(max_examples=250, deadline=None)
+@pytest.mark.timeout(120)
+@settings(max_examples=200, deadline=None, suppress_health_check=SLOW)
 @given(ANY)
 def test_requests_of_any_kind(fields: Json) -> None:
     """Whatever keeps to the SDK's types is refused by name, or becomes a request that Messages takes."""
@@ -95,7 +99,8 @@ def test_requests_of_any_kind(fields: Json) -> None:
     _is_right(sent(translated))
 
 
-@settings(max_examples=300, deadline=None)
+@pytest.mark.timeout(120)
+@settings(max_examples=200, deadline=None, suppress_health_check=SLOW)
 @given(SERVED, st.booleans())
 def test_requests_of_served_kinds(fields: Json, is_codex: bool) -> None:  # noqa: FBT001  # drawn
     """So is what is served; and it begins with the user, turns alternate, each call has its result behind it."""
@@ -131,7 +136,8 @@ def _is_right(body: Json) -> None:
         assert kinds[: len(calls)] == ["tool_result"] * len(calls)
 
 
-@settings(max_examples=100, deadline=None)
+@pytest.mark.timeout(120)
+@settings(max_examples=100, deadline=None, suppress_health_check=SLOW)
 @given(COUNTED)
 def test_counts_of_any_kind(fields: Json) -> None:
     """R19: so is a request for the number of tokens, by the types of `count_tokens`."""
