@@ -319,7 +319,7 @@ ITEMS = [
         },
         {
             "tools.0.name": "local_shell",
-            "messages.1.content.0.input": {"command": ["ls"], "env": {}},
+            "messages.1.content.0.input": {"command": ["ls"]},
             "messages.2.content.0.content": "x",
         },
         id="R4-local-shell",

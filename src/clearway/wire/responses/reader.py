@@ -148,7 +148,8 @@ class Reader:
 
     def _local_shell_call(self, item: Placed, place: int) -> Item:
         action = _required(item.given.action, f"{item.where}.action")
-        told = {name: value for name, value in action.items() if name != "type" and value is not None}
+        # An empty `env` is there because the item must have one: the model did not write it.
+        told = {name: value for name, value in action.items() if name != "type" and value not in (None, {})}
         if item.given.id:
             self._shells[item.given.id] = item.given.call_id or f"call_{place}"
         return self._call(item, place, "local_shell", told)
