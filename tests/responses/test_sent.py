@@ -443,6 +443,32 @@ FIELDS = [
         {
             "reasoning": {"effort": "high"},
             "tools": [function("f")],
+            "input": [USER, call("a", "f"), output("a"), USER],
+        },
+        {"thinking": MISSING},
+        id="b5-thoughts-that-were-lost-and-a-word-behind",
+    ),
+    pytest.param(
+        "claude-sonnet-4-5",
+        {"reasoning": {"effort": "high"}, "tools": [function("f")], "input": [USER, call("a", "f"), USER]},
+        {"thinking": MISSING},
+        id="b5-thoughts-that-were-lost-and-no-output",
+    ),
+    pytest.param(
+        "claude-sonnet-4-5",
+        {
+            "reasoning": {"effort": "high"},
+            "tools": [function("f")],
+            "input": [USER, call("a", "f"), output("a"), SAID, USER],
+        },
+        {"thinking.type": "enabled"},
+        id="b5-a-loop-that-is-over",
+    ),
+    pytest.param(
+        "claude-sonnet-4-5",
+        {
+            "reasoning": {"effort": "high"},
+            "tools": [function("f")],
             "input": [USER, sealed([THOUGHT], "claude-sonnet-4-5"), call("a", "f"), output("a")],
         },
         {"thinking.type": "enabled", "messages.1.content.0": THOUGHT},

@@ -60,17 +60,15 @@ def loop_may_think(thought: Thought, items: list[Item], param: str, notes: Notes
     if thought.thinking is None or thought.thinking.get("type") != "enabled":
         return thought
     held = [item for item in items if item.blocks]
-    answers: list[Item] = []
     while held and held[-1].role != "assistant":
-        answers.append(held.pop())
-    has_results = any(block.get("type") == "tool_result" for item in answers for block in item.blocks)
-    if not held or not has_results:
-        return thought
-    # A turn may have come in pieces: one for what was thought, and one for each call.
-    first = held[-1].blocks[0]
+        held.pop()
+    # The last turn of the assistant's may have come in pieces: what was thought, and each call.
+    pieces: list[Item] = []
     while held and held[-1].role == "assistant":
-        first = held.pop().blocks[0]
-    if first.get("type") in _THOUGHTS:
+        pieces.append(held.pop())
+    turn = [block for piece in reversed(pieces) for block in piece.blocks]
+    # A call without a result will be given one.
+    if not any(block.get("type") == "tool_use" for block in turn) or turn[0].get("type") in _THOUGHTS:
         return thought
     notes.add("ignored", param, "the thinking of the turn before is missing")
     return msgspec.structs.replace(thought, thinking=None)
