@@ -35,6 +35,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 CHECKS = ROOT / "tests" / "checks"
 CHAT = ROOT / "tests" / "chat"
+RESPONSES = ROOT / "tests" / "responses"
 MADE = "<!-- Made from the code by `make docs`: change it there. -->"
 _RECORDS: tuple[tuple[type[msgspec.Struct], str], ...] = (
     (ExchangeRow, "`clearway log --json` prints one per line; `clearway show --json` has it under `exchange`."),
@@ -345,17 +346,29 @@ _ROW_ID = re.compile(r"[A-Z]{1,2}\d+|b\d+")
 
 
 def chat_checks_page() -> str:
-    """Every promise of `tests/chat/acceptance.py`, and which module's tests bear its id."""
-    said = runpy.run_path(str(CHAT / "acceptance.py"))
+    """The promises of Chat Completions."""
+    sink = ROOT / "tests" / "gateway" / "test_chat_sink.py"
+    return _format_checks("Chat Completions", "chat-completions.md", CHAT, sink)
+
+
+def responses_checks_page() -> str:
+    """The promises of Responses."""
+    sink = ROOT / "tests" / "gateway" / "test_responses_sink.py"
+    return _format_checks("Responses", "responses.md", RESPONSES, sink)
+
+
+def _format_checks(title: str, page: str, folder: Path, *others: Path) -> str:
+    """Every promise of a folder's `acceptance.py`, and which module's tests bear its id."""
+    said = runpy.run_path(str(folder / "acceptance.py"))
     acceptance: dict[str, str] = said["ACCEPTANCE"] | said["CHECKS"]
     in_part: dict[str, str] = said["OPEN"]
     borne: dict[str, set[str]] = {}
-    for path in (*sorted(CHAT.glob("test_*.py")), ROOT / "tests" / "gateway" / "test_chat_sink.py"):
+    for path in (*sorted(folder.glob("test_*.py")), *others):
         for name in _borne_by(path):
             borne.setdefault(name, set()).add(path.relative_to(ROOT).as_posix())
     unknown = sorted(borne.keys() - acceptance.keys())
     if unknown:
-        raise ValueError(f"tests/chat bears ids that tests/chat/acceptance.py does not know: {unknown}")
+        raise ValueError(f"tests in {folder.name} bear ids that its acceptance.py does not know: {unknown}")
     rows = []
     for name, promise in acceptance.items():
         where = ", ".join(f"`{path}`" for path in sorted(borne.get(name, ())))
@@ -363,9 +376,9 @@ def chat_checks_page() -> str:
         rows.append(f"| {name} | {_cell(promise)} | {_cell(state)} | {where} |")
     lines = [
         MADE,
-        "# Checks of Chat Completions",
+        f"# Checks of {title}",
         "",
-        "What [Chat Completions](chat-completions.md) through Clearway must do, and which tests show it.",
+        f"What [{title}]({page}) through Clearway must do, and which tests show it.",
         "The last ones, with a small b, are what goes wrong most often in programs of this kind ([checks](checks.md)).",
         "",
         "| id | promise | state | tests |",
@@ -421,6 +434,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/admin-api.md": admin_page,
     "checks.md": checks_page,
     "chat-checks.md": chat_checks_page,
+    "responses-checks.md": responses_checks_page,
 }
 
 

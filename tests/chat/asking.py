@@ -5,17 +5,15 @@ from typing import Any
 import msgspec
 
 from clearway.wire.chat.form import Reasoning
-from clearway.wire.chat.request import Asking, Translated, read, translate
+from clearway.wire.chat.request import Asking, Translated, translate
 from clearway.wire.hub.models import SHIPPED, AbilityTable
-from tests.chat.upstream_types import check
+from clearway.wire.hub.typed import read
+from tests.upstream_types import check
 
 TABLE = AbilityTable(SHIPPED.read_bytes())
 USER: dict[str, object] = {"role": "user", "content": "hi"}
 PNG = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUg=="
 Json = dict[str, Any]
-
-MISSING = object()
-"""What `at` gives where there is nothing."""
 
 
 def ask(
@@ -55,21 +53,6 @@ def asking_for(
 def sent(translated: Translated) -> Json:
     """What goes upstream: a request by the types of the SDK."""
     return check(translated.body)
-
-
-def at(value: object, path: str) -> object:
-    """What stands at `messages.0.content`; `MISSING` where there is nothing."""
-    for step in path.split("."):
-        if isinstance(value, list):
-            place = int(step)
-            if not -len(value) <= place < len(value):
-                return MISSING
-            value = value[place]
-        elif isinstance(value, dict):
-            value = value.get(step, MISSING)
-        else:
-            return MISSING
-    return value
 
 
 def warnings(translated: Translated) -> list[str]:

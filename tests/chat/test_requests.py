@@ -13,7 +13,8 @@ import pytest
 
 from clearway.wire.hub.notes import Refusal
 from clearway.wire.hub.turns import GO_ON, NO_RESULT, OPERATOR, RESUMED
-from tests.chat.asking import MISSING, PNG, USER, Json, ask, at, call, called, result, sent, tool, warnings
+from tests.chat.asking import PNG, USER, Json, ask, call, called, result, sent, tool, warnings
+from tests.upstream_types import MISSING, at
 
 ASSISTANT: Json = {"role": "assistant", "content": "hello "}
 TEXT = {"type": "text", "text": "hi"}

@@ -30,11 +30,12 @@ from clearway.wire.body import Peek
 from clearway.wire.chat.form import Reasoning
 from clearway.wire.chat.names import model_of
 from clearway.wire.chat.places import param_of
-from clearway.wire.chat.request import Asking, Translated, read, translate
+from clearway.wire.chat.request import Asking, Translated, translate
 from clearway.wire.chat.teller import ChatTeller
 from clearway.wire.hub.models import AbilityTable
 from clearway.wire.hub.notes import Refusal
 from clearway.wire.hub.pausing import Fold
+from clearway.wire.hub.typed import read
 
 _WITHOUT_SAMPLING = "2026-10-21"
 """The first version of the API that refuses `temperature` and its like for every model."""

@@ -7,11 +7,8 @@ speak through other gateways (read 2026-11-21).
 Used by request.py.
 """
 
-from collections.abc import Callable, Mapping
-
+from clearway.wire.hub.judging import Rule, refused, retention, silent, stored, told, unless_empty, verbosity
 from clearway.wire.hub.notes import Notes, Refusal
-
-_Rule = Callable[[object, str, Notes], None]
 
 MAPPED = frozenset({
     "model", "messages", "max_tokens", "max_completion_tokens", "temperature", "top_p", "top_k", "stop", "stream",
@@ -21,31 +18,6 @@ MAPPED = frozenset({
     "web_search_options",
 })  # fmt: skip
 """What request.py reads itself."""
-
-NEVER_OBEYED = frozenset({
-    "api_base", "api_key", "base_url", "extra_headers", "extra_body", "headers", "default_headers", "organization",
-    "custom_llm_provider", "azure_ad_token", "vertex_credentials", "aws_access_key_id", "aws_secret_access_key",
-})  # fmt: skip
-"""What elsewhere would say whom to ask and by what credential: never the client's to say here."""
-
-
-def _refused(value: object, name: str, notes: Notes) -> None:
-    del value, notes
-    raise Refusal(name, f"{name} is not supported with Claude", "unsupported_parameter", hint="leave it out")
-
-
-def _told(value: object, name: str, notes: Notes) -> None:
-    del value
-    notes.add("ignored", name)
-
-
-def _silent(value: object, name: str, notes: Notes) -> None:
-    del value, name, notes
-
-
-def _store(value: object, name: str, notes: Notes) -> None:
-    if value:
-        notes.add("ignored", name)
 
 
 def _one(value: object, name: str, notes: Notes) -> None:
@@ -63,65 +35,33 @@ def _penalty(value: object, name: str, notes: Notes) -> None:
         notes.add("ignored", name)
 
 
-def _unless_empty(value: object, name: str, notes: Notes) -> None:
-    if value not in (False, 0, {}, []):
-        _refused(value, name, notes)
-
-
-def _verbosity(value: object, name: str, notes: Notes) -> None:
-    if value not in ("low", "medium", "high"):
-        raise Refusal(name, "verbosity: expected low, medium or high")
-    if value != "medium":
-        notes.add("ignored", name)
-
-
 def _modalities(value: object, name: str, notes: Notes) -> None:
     if value != ["text"]:
-        _refused(value, name, notes)
+        refused(value, name, notes)
 
 
-def _retention(value: object, name: str, notes: Notes) -> None:
-    if value not in ("in_memory", "in-memory"):
-        notes.add("ignored", name)
-
-
-RULES: dict[str, _Rule] = {
+RULES: dict[str, Rule] = {
     "frequency_penalty": _penalty,
     "presence_penalty": _penalty,
-    "logit_bias": _unless_empty,
-    "logprobs": _unless_empty,
-    "top_logprobs": _unless_empty,
+    "logit_bias": unless_empty,
+    "logprobs": unless_empty,
+    "top_logprobs": unless_empty,
     "n": _one,
-    "seed": _told,
-    "metadata": _silent,
-    "store": _store,
-    "prompt_cache_key": _silent,
-    "prompt_cache_retention": _retention,
-    "prediction": _told,
-    "verbosity": _verbosity,
+    "seed": told,
+    "metadata": silent,
+    "store": stored,
+    "prompt_cache_key": silent,
+    "prompt_cache_retention": retention,
+    "prediction": told,
+    "verbosity": verbosity,
     "modalities": _modalities,
-    "audio": _refused,
-    "moderation": _refused,
-    "usage": _silent,
-    "provider": _told,
-    "models": _told,
-    "route": _told,
-    "transforms": _told,
-    "plugins": _told,
+    "audio": refused,
+    "moderation": refused,
+    "usage": silent,
+    "provider": told,
+    "models": told,
+    "route": told,
+    "transforms": told,
+    "plugins": told,
 }
 """By name, for values other than null."""
-
-
-def judge(fields: Mapping[str, object], notes: Notes) -> None:
-    """Everything that is not `MAPPED`.
-
-    Raises:
-        Refusal: A field that cannot be served.
-    """
-    for name, value in fields.items():
-        if name in MAPPED or value is None:
-            continue
-        if name in NEVER_OBEYED:
-            hint = "the owner of the gateway configures its upstreams"
-            raise Refusal(name, f"{name} is never taken from a request", "unsupported_parameter", hint=hint)
-        RULES.get(name, _told)(value, name[:64], notes)

@@ -10,18 +10,18 @@ import msgspec
 
 from clearway.wire.chat.parts import blocks_of
 from clearway.wire.chat.thoughts import restored
-from clearway.wire.chat.types import KNOWN_MEMBERS, FunctionCall, Json, Message, ToolCall, typed
+from clearway.wire.chat.types import KNOWN_MEMBERS, FunctionCall, Message, ToolCall
 from clearway.wire.hub.caching import mark_last, marker
+from clearway.wire.hub.calls import arguments
 from clearway.wire.hub.ids import clean_id
 from clearway.wire.hub.kept import Recall, put_back
 from clearway.wire.hub.notes import Notes, Refusal
 from clearway.wire.hub.tools import Names
 from clearway.wire.hub.turns import Block, Item, text_block
+from clearway.wire.hub.typed import Json, typed
 
 _SYSTEM = ("system", "developer")
 _ROLES = (*_SYSTEM, "user", "assistant", "tool", "function")
-BROKEN = "__invalid_json__"
-"""Holds arguments of a call in the history that are no JSON object: they were cut off once."""
 
 
 class Conversation(msgspec.Struct, frozen=True):
@@ -205,22 +205,10 @@ class Reader:
 
     def _tool_use(self, call: FunctionCall, where: str, call_id: str) -> Block:
         name = self._names.sent(call.name)
-        given = self._arguments(call.arguments, f"{where}.arguments")
+        given = arguments(call.arguments, f"{where}.arguments", self._notes)
         if self._wrapped.get(name) == "value":
             given = {"value": given}
         return {"type": "tool_use", "id": call_id, "name": name, "input": given}
-
-    def _arguments(self, given: str | Json | None, where: str) -> Json:
-        if isinstance(given, dict):
-            return given
-        if not given or not given.strip():
-            return {}
-        try:
-            return msgspec.json.decode(given, type=dict[str, object])
-        except (msgspec.DecodeError, UnicodeError, RecursionError):
-            # Without it the client could never go on; an empty object would say what was not said.
-            self._notes.add("repaired", where, "no_json_object")
-            return {BROKEN: given}
 
     def _result(self, message: Message, where: str) -> Block:
         if message.role == "function":

@@ -9,12 +9,12 @@ from collections.abc import Callable
 
 import msgspec
 
-from clearway.wire.chat.types import Json, typed
 from clearway.wire.hub.caching import marker
 from clearway.wire.hub.ids import clean_id
 from clearway.wire.hub.media import document_block, image_block
 from clearway.wire.hub.notes import Notes, Refusal
 from clearway.wire.hub.turns import Block, text_block
+from clearway.wire.hub.typed import Json, typed
 
 
 class _ImageUrl(msgspec.Struct):

@@ -3,8 +3,9 @@
 Used by gateway/chat.
 """
 
-from clearway.wire.chat.request import Asking, marked, read
+from clearway.wire.chat.request import Asking, marked
 from clearway.wire.hub.places import client_place
+from clearway.wire.hub.typed import read
 
 NAMES = {
     "max_tokens": ("max_completion_tokens", "max_tokens"),

@@ -5,29 +5,21 @@ Source: `CompletionCreateParams` of the `openai` SDK 3.x, `MessageCreateParams` 
 Used by request.py.
 """
 
-from collections.abc import Callable
-
 import msgspec
 
-from clearway.wire.chat.types import Json
+from clearway.wire.hub.body import CacheOptions, OutputConfig
 from clearway.wire.hub.models import Abilities
 from clearway.wire.hub.notes import Notes, Refusal
-from clearway.wire.hub.thinking import Wish, Word, word_of
-
-_HOTTEST = 2
+from clearway.wire.hub.sampling import bounded
+from clearway.wire.hub.structure import AnswerForm
+from clearway.wire.hub.thinking import Wish, Word, native, word_of
+from clearway.wire.hub.typed import Json, typed
 
 
 class StreamOptions(msgspec.Struct):
     """`stream_options`."""
 
     include_usage: bool | None = None
-
-
-class CacheOptions(msgspec.Struct):
-    """`prompt_cache_options`."""
-
-    mode: str | None = None
-    ttl: str | None = None
 
 
 class Effort(msgspec.Struct):
@@ -39,11 +31,15 @@ class Effort(msgspec.Struct):
     exclude: bool | None = None
 
 
-class OutputConfig(msgspec.Struct):
-    """`output_config` of Messages."""
+class _Format(msgspec.Struct):
+    name: str = ""
+    description: str | None = None
+    schema: Json | None = None
 
-    effort: str | None = None
-    format: Json | None = None
+
+class _Wanted(msgspec.Struct):
+    type: str
+    json_schema: _Format | None = None
 
 
 class Scalars(msgspec.Struct):
@@ -80,58 +76,27 @@ def bound_of(given: Scalars, abilities: Abilities, notes: Notes) -> int | None:
     name, bound = "max_completion_tokens", given.max_completion_tokens
     if bound is None:
         name, bound = "max_tokens", given.max_tokens
-    if bound is None:
-        return None
-    if bound < 1:
-        raise Refusal(name, f"{name} must be 1 at least")
-    if bound > abilities.max_output:
-        notes.add("clamped", name, f"{bound}->{abilities.max_output}")
-        return abilities.max_output
-    return bound
+    return bounded(bound, name, abilities, notes)
 
 
-def sampling(given: Scalars, abilities: Abilities, notes: Notes, *, thinks: bool) -> Json:
-    """`temperature`, `top_p` and `top_k`, where the model takes them.
+def form_of(raw: Json | None) -> AnswerForm | None:
+    """The form of the answer that `response_format` says.
 
     Raises:
-        Refusal: One is out of its bounds.
+        Refusal: It says none.
     """
-    may = abilities.sampling and not thinks
-    made: Json = {}
-    if given.temperature is not None:
-        made |= _temperature(given.temperature, notes, may=may)
-    if given.top_p is not None:
-        may_both = abilities.both_samplings or given.temperature is None
-        made |= _top_p(given.top_p, notes, may=may and may_both)
-    if given.top_k is not None:
-        if may and given.top_k > 0:
-            made["top_k"] = given.top_k
-        else:
-            notes.add("ignored", "top_k")
-    return made
-
-
-def _temperature(value: float, notes: Notes, *, may: bool) -> Json:
-    if not 0 <= value <= _HOTTEST:
-        raise Refusal("temperature", "temperature: expected a number from 0 to 2")
-    if not may:
-        if value != 1:
-            notes.add("ignored", "temperature")
-        return {}
-    if value > 1:
-        notes.add("clamped", "temperature", f"{value:g}->1")
-    return {"temperature": min(value, 1)}
-
-
-def _top_p(value: float, notes: Notes, *, may: bool) -> Json:
-    if not 0 <= value <= 1:
-        raise Refusal("top_p", "top_p: expected a number from 0 to 1")
-    if value == 1:
-        return {}
-    if not may:
-        notes.add("ignored", "top_p")
-        return {}
-    return {"top_p": value}
+    if raw is None:
+        return None
+    wanted = typed(raw, _Wanted, "response_format")
+    where = "response_format.json_schema"
+    form = wanted.json_schema
+    if form is None:
+        if wanted.type == "json_schema":
+            raise Refusal(where, "it is missing", "missing_required_parameter")
+        form = _Format()
+    return AnswerForm(
+        kind=wanted.type, param="response_format", where=where, description=form.description, schema=form.schema
+    )
 
 
 def stops(given: Scalars) -> list[str]:
@@ -148,32 +113,6 @@ def stops(given: Scalars) -> list[str]:
         hint = "use a text with a character that can be seen"
         raise Refusal("stop", "stop may not be empty or only white space", "unsupported_value", hint=hint)
     return texts
-
-
-def asker(given: Scalars, hide: Callable[[str], str]) -> str | None:
-    """`metadata.user_id`: the same for the same person, and not to be read."""
-    person = given.safety_identifier or given.user
-    if not person:
-        return None
-    return f"usr_{hide(person)}"
-
-
-def tier(given: Scalars, notes: Notes) -> str | None:
-    """`service_tier`.
-
-    Raises:
-        Refusal: There is none of that name.
-    """
-    match given.service_tier:
-        case None | "auto":
-            return None
-        case "default":
-            return "standard_only"
-        case "flex" | "scale" | "priority" | "fast":
-            notes.add("ignored", "service_tier", given.service_tier)
-            return None
-        case other:
-            raise Refusal("service_tier", f"{other[:40]!r} is no service tier")
 
 
 def wish(given: Scalars, notes: Notes, *, shows: bool) -> Wish:
@@ -201,29 +140,5 @@ def wish(given: Scalars, notes: Notes, *, shows: bool) -> Wish:
     if given.output_config is not None and given.output_config.effort is not None:
         param, word, budget = "output_config.effort", word_of(given.output_config.effort, "output_config.effort"), None
     if given.thinking is not None:
-        return _native(given.thinking, word, notes, shows=shows)
+        return native(given.thinking, word, notes, shows=shows)
     return Wish(word=word, budget=budget, param=param, shows=shows)
-
-
-def _native(thinking: Json, word: Word | None, notes: Notes, *, shows: bool) -> Wish:
-    budget = thinking.get("budget_tokens")
-    if budget is not None and (isinstance(budget, bool) or not isinstance(budget, int) or budget < 0):
-        raise Refusal("thinking.budget_tokens", "expected a number of tokens")
-    match thinking.get("type"):
-        case "enabled":
-            if word is not None:
-                notes.add("ignored", "reasoning_effort", "thinking is given")
-            return Wish(budget=budget or _MEDIUM, param="thinking", shows=shows, native=thinking)
-        case "disabled" | "between_tools":
-            return Wish(word="none", param="thinking", shows=shows)
-        case "adaptive":
-            return Wish(word=word, param="thinking", shows=shows, native=thinking)
-        case None if budget is None:
-            # Of another vendor's: nothing of it says how much to think.
-            notes.add("ignored", "thinking")
-            return Wish(word=word, shows=shows)
-        case _:
-            raise Refusal("thinking.type", "expected enabled, disabled, adaptive or between_tools")
-
-
-_MEDIUM = 8192

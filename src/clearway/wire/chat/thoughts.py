@@ -6,9 +6,9 @@ Used by messages.py.
 """
 
 from clearway.wire.chat.form import FORMAT
-from clearway.wire.chat.types import Json
 from clearway.wire.hub.notes import Refusal
 from clearway.wire.hub.turns import Block
+from clearway.wire.hub.typed import Json
 
 
 def restored(details: list[Json] | None, verbatim: list[Json] | None, where: str) -> list[Block]:

@@ -9,14 +9,13 @@ from collections.abc import Mapping
 
 import msgspec
 
-from clearway.wire.chat.types import FunctionTool, Json, ToolParam, typed
+from clearway.wire.chat.types import FunctionTool, ToolParam
 from clearway.wire.hub.caching import marker
 from clearway.wire.hub.notes import Notes, Refusal
-from clearway.wire.hub.tools import Tool, Wanted
+from clearway.wire.hub.tools import Place, Tool, Wanted, search_block
 from clearway.wire.hub.turns import Block
+from clearway.wire.hub.typed import Json, flag, listed, typed
 
-_SEARCH = "web_search_20250305"
-"""The version that all upstreams with a search know."""
 _CHOICES = ("auto", "none", "required")
 
 
@@ -29,16 +28,9 @@ class Offer(msgspec.Struct, frozen=True):
     """It says `functions`: one call at a time, answered as `function_call`."""
 
 
-class _Approximate(msgspec.Struct, omit_defaults=True):
-    city: str | None = None
-    country: str | None = None
-    region: str | None = None
-    timezone: str | None = None
-
-
 class _Location(msgspec.Struct):
     type: str = "approximate"
-    approximate: _Approximate | None = None
+    approximate: Place | None = None
 
 
 class _Search(msgspec.Struct):
@@ -70,12 +62,12 @@ def read_tools(fields: Mapping[str, object], notes: Notes) -> Offer:
     """
     functions = fields.get("functions")
     if functions is not None and fields.get("tools") is None:
-        tools = [_legacy(one, f"functions[{place}]") for place, one in enumerate(_list(functions, "functions"))]
+        tools = [_legacy(one, f"functions[{place}]") for place, one in enumerate(listed(functions, "functions"))]
         wanted = _legacy_choice(fields.get("function_call"), tools)
         return Offer(tools, wanted, is_legacy=True)
     given = fields.get("tools")
-    tools = [] if given is None else [_tool(one, f"tools[{n}]", notes) for n, one in enumerate(_list(given, "tools"))]
-    is_single = _flag(fields.get("parallel_tool_calls"), "parallel_tool_calls") is False
+    tools = [] if given is None else [_tool(one, f"tools[{n}]", notes) for n, one in enumerate(listed(given, "tools"))]
+    is_single = flag(fields.get("parallel_tool_calls"), "parallel_tool_calls") is False
     return _chosen(fields.get("tool_choice"), tools, notes, is_single=is_single)
 
 
@@ -91,23 +83,9 @@ def search_tool(fields: Mapping[str, object], notes: Notes) -> Block | None:
     options = typed(given, _Search, "web_search_options")
     if options.search_context_size not in (None, "medium"):
         notes.add("ignored", "web_search_options.search_context_size")
-    tool: Block = {"type": _SEARCH, "name": "web_search"}
     location = options.user_location
-    if location is not None and location.approximate is not None:
-        tool["user_location"] = {"type": "approximate", **msgspec.to_builtins(location.approximate)}
-    return tool
-
-
-def _list(value: object, where: str) -> list[object]:
-    if not isinstance(value, list):
-        raise Refusal(where, f"{where}: expected a list")
-    return value
-
-
-def _flag(value: object, where: str) -> bool | None:
-    if value is not None and not isinstance(value, bool):
-        raise Refusal(where, f"{where}: expected true or false")
-    return value
+    place = None if location is None or location.approximate is None else msgspec.to_builtins(location.approximate)
+    return search_block(place)
 
 
 def _tool(raw: object, where: str, notes: Notes) -> Tool:
@@ -131,6 +109,7 @@ def _function(function: FunctionTool, where: str, control: Json | None) -> Tool:
     return Tool(
         name=function.name,
         where=where,
+        inside=".function",
         description=function.description,
         schema=function.parameters,
         is_strict=bool(function.strict),

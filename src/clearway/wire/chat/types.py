@@ -5,15 +5,9 @@ members in which thoughts and cache breakpoints travel are those of the programs
 use (read 2026-11-21). Used by the other modules here.
 """
 
-import re
-from typing import TypeVar
-
 import msgspec
 
-from clearway.wire.hub.notes import Refusal
-
-Json = dict[str, object]
-T = TypeVar("T")
+from clearway.wire.hub.typed import Json
 
 
 class FunctionCall(msgspec.Struct):
@@ -107,26 +101,3 @@ class ToolParam(msgspec.Struct):
     function: FunctionTool | None = None
     custom: CustomTool | None = None
     cache_control: Json | None = None
-
-
-_PLACE = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<path>[^`]*)`)?$", re.DOTALL)
-
-
-def typed(value: object, kind: type[T], where: str) -> T:
-    """The value in a form that is known.
-
-    Args:
-        value: As it was decoded.
-        kind: The form.
-        where: How the client would name it; empty for the body.
-
-    Raises:
-        Refusal: It is of another form.
-    """
-    try:
-        return msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        found = _PLACE.match(str(error))
-        what, path = (found["what"], found["path"] or "") if found else (str(error), "")
-        param = f"{where}{path}".lstrip(".")
-        raise Refusal(param, f"{param or 'the body'}: {what[0].lower()}{what[1:200]}") from None

@@ -176,3 +176,35 @@ def switched_off(thought: Thought, abilities: Abilities) -> Thought:
     """The same without thinking, where `may_switch_off`."""
     thinking: Block | None = None if abilities.thinks == "off" else {"type": "disabled"}
     return msgspec.structs.replace(thought, thinking=thinking, effort=None)
+
+
+def native(thinking: Block, word: Word | None, notes: Notes, *, shows: bool) -> Wish:
+    """The wish of a client that says `thinking` as Messages has it.
+
+    Args:
+        thinking: It.
+        word: An effort that it says beside.
+        notes: Where changes are told.
+        shows: It is to see what is thought.
+
+    Raises:
+        Refusal: It is of no type that is known.
+    """
+    budget = thinking.get("budget_tokens")
+    if budget is not None and (isinstance(budget, bool) or not isinstance(budget, int) or budget < 0):
+        raise Refusal("thinking.budget_tokens", "expected a number of tokens")
+    match thinking.get("type"):
+        case "enabled":
+            if word is not None:
+                notes.add("ignored", "reasoning_effort", "thinking is given")
+            return Wish(budget=budget or BUDGETS["medium"], param="thinking", shows=shows, native=thinking)
+        case "disabled" | "between_tools":
+            return Wish(word="none", param="thinking", shows=shows)
+        case "adaptive":
+            return Wish(word=word, param="thinking", shows=shows, native=thinking)
+        case None if budget is None:
+            # Of another vendor's: nothing of it says how much to think.
+            notes.add("ignored", "thinking")
+            return Wish(word=word, shows=shows)
+        case _:
+            raise Refusal("thinking.type", "expected enabled, disabled, adaptive or between_tools")

@@ -24,6 +24,10 @@ _GOOD = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _BAD = re.compile(r"[^A-Za-z0-9_-]")
 _LONGEST_NAME = 128
 _RAW_TEXT = "Pass the raw text in `input`."
+SEARCH = "web_search"
+"""The name of the upstream's own search."""
+_SEARCH_TYPE = "web_search_20250305"
+"""The version that all upstreams with a search know."""
 
 
 class Names:
@@ -67,6 +71,9 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     """As the client calls it."""
     where: str
+    """How the client would name it: `tools[3]`."""
+    inside: str = ""
+    """Where in it its members stand: `.function`."""
     description: str | None = None
     schema: object = None
     """What the client says of its arguments."""
@@ -74,6 +81,15 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     is_custom: bool = False
     """It takes text; its grammar, if it has one, stands in the description."""
     cache_control: Block | None = None
+
+
+class Place(msgspec.Struct, omit_defaults=True):
+    """About where who asks is."""
+
+    city: str | None = None
+    country: str | None = None
+    region: str | None = None
+    timezone: str | None = None
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,7 +147,7 @@ def _definition(tool: Tool, name: str, abilities: Abilities, notes: Notes) -> tu
         if abilities.json_schema and wrap is None and _fits(schema, tool.where):
             block["strict"] = True
         else:
-            notes.add("ignored", f"{tool.where}.function.strict")
+            notes.add("ignored", f"{tool.where}{tool.inside}.strict")
     if tool.cache_control is not None:
         block["cache_control"] = tool.cache_control
     return block, wrap
@@ -152,3 +168,21 @@ def choice(wanted: Wanted, names: Names) -> Block | None:
     if wanted.how == "any":
         return {"type": "any", **single}
     return {"type": "auto", **single} if single or wanted.is_said else None
+
+
+def search_block(place: object = None, domains: list[str] | None = None, most: int | None = None) -> Block:
+    """The upstream's own search of the web.
+
+    Args:
+        place: About where who asks is, as an object of JSON.
+        domains: What alone may be searched.
+        most: So many searches.
+    """
+    block: Block = {"type": _SEARCH_TYPE, "name": SEARCH}
+    if isinstance(place, dict):
+        block["user_location"] = {"type": "approximate", **place}
+    if domains:
+        block["allowed_domains"] = domains
+    if most is not None:
+        block["max_uses"] = most
+    return block

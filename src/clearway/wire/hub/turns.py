@@ -50,7 +50,9 @@ def text_block(text: str) -> Block:
     return {"type": "text", "text": text}
 
 
-def arrange(items: list[Item], abilities: Abilities, notes: Notes, *, may_prefill: bool) -> list[Turn]:
+def arrange(
+    items: list[Item], abilities: Abilities, notes: Notes, *, may_prefill: bool, param: str = "messages"
+) -> list[Turn]:
     """The messages to send.
 
     Args:
@@ -58,19 +60,20 @@ def arrange(items: list[Item], abilities: Abilities, notes: Notes, *, may_prefil
         abilities: The model's.
         notes: Where repairs are told.
         may_prefill: The last turn may be the assistant's.
+        param: How the client calls the list.
 
     Raises:
         Refusal: Nothing is left to send.
     """
     calls = _pair(items, notes)
-    builder = _Builder(abilities, notes, calls)
+    builder = _Builder(abilities, notes, calls, param)
     if calls or not builder.add_plain(items):
         for item in items:
             builder.add(item)
     turns = builder.finish(may_prefill=may_prefill)
     if not turns:
         hint = "send a message of the role user with some text"
-        raise Refusal("messages", "there is no message with content", "invalid_value", hint=hint)
+        raise Refusal(param, "there is no message with content", "invalid_value", hint=hint)
     return turns
 
 
@@ -130,7 +133,8 @@ def _inner(block: Block) -> list[Block]:
 
 
 class _Builder:
-    def __init__(self, abilities: Abilities, notes: Notes, calls: dict[str, _Call]) -> None:
+    def __init__(self, abilities: Abilities, notes: Notes, calls: dict[str, _Call], param: str) -> None:
+        self._param = param
         self._abilities = abilities
         self._notes = notes
         self._calls = calls
@@ -221,11 +225,11 @@ class _Builder:
         """All turns."""
         self._close()
         if self._system:
-            self._notes.add("approximated", "messages", "system_as_user")
+            self._notes.add("approximated", self._param, "system_as_user")
             self._turns.append({"role": "user", "content": _as_user(self._system)})
         turns = self._turns
         if turns and turns[0]["role"] != "user":
-            self._notes.add("repaired", "messages", "begins_with_assistant")
+            self._notes.add("repaired", self._param, "begins_with_assistant")
             turns.insert(0, {"role": "user", "content": [text_block(RESUMED)]})
         if turns and turns[-1]["role"] == "assistant":
             self._continue(turns, may_prefill=may_prefill)
@@ -234,10 +238,10 @@ class _Builder:
     def _continue(self, turns: list[Turn], *, may_prefill: bool) -> None:
         """The conversation ends with the assistant: have it go on."""
         if not (may_prefill and self._abilities.prefill):
-            self._notes.add("repaired", "messages", "ends_with_assistant")
+            self._notes.add("repaired", self._param, "ends_with_assistant")
             turns.append({"role": "user", "content": [text_block(GO_ON)]})
             return
-        self._notes.add("mapped", "messages", "prefill")
+        self._notes.add("mapped", self._param, "prefill")
         content = list(self._assistant or ())
         last = content[-1]
         if last.get("type") == "text":

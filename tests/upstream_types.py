@@ -1,7 +1,7 @@
 """Whether a body is a request of Messages, by the types of the official SDK.
 
 The SDK's types are hints for people and checkers; pydantic reads them here. Its `Iterable`
-is checked only while it is walked, so everything is walked. Used by the tests of Chat Completions.
+is checked only while it is walked, so everything is walked. Used by the tests of both translated formats.
 """
 
 from collections.abc import Iterator
@@ -15,6 +15,8 @@ from pydantic import TypeAdapter
 LEGACY = frozenset({"temperature", "top_p", "top_k"})
 """Members that the SDK's newest types leave out, and the API's version of 2023 takes."""
 BETA = frozenset({"context_management"})
+MISSING = object()
+"""What `at` gives where there is nothing."""
 
 
 @cache
@@ -45,3 +47,18 @@ def _walk(value: object) -> None:
     elif not isinstance(value, (str, bytes)) and hasattr(value, "__iter__"):
         for inner in value:
             _walk(inner)
+
+
+def at(value: object, path: str) -> object:
+    """What stands at `messages.0.content`; `MISSING` where there is nothing."""
+    for step in path.split("."):
+        if isinstance(value, list):
+            place = int(step)
+            if not -len(value) <= place < len(value):
+                return MISSING
+            value = value[place]
+        elif isinstance(value, dict):
+            value = value.get(step, MISSING)
+        else:
+            return MISSING
+    return value

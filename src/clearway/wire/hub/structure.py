@@ -2,12 +2,11 @@
 
 Source: the vendor's pages on structured outputs and on tool use (forced calls and
 thinking exclude one another; the newest generation takes none), read 2026-11-21.
-Used by request.py.
+Used by the translators of every spoke.
 """
 
 import msgspec
 
-from clearway.wire.chat.types import Json, typed
 from clearway.wire.hub.models import Abilities
 from clearway.wire.hub.notes import Notes, Refusal
 from clearway.wire.hub.plan import JSON_TOOL
@@ -15,19 +14,22 @@ from clearway.wire.hub.schema import Closed, closed, tool_schema
 from clearway.wire.hub.thinking import Thought, Wish, may_switch_off, switched_off
 from clearway.wire.hub.tools import CALL_ONE, Tool, Wanted
 from clearway.wire.hub.turns import Block, text_block
+from clearway.wire.hub.typed import Json
 
 _JSON_ONLY = "Reply with one JSON object only."
 
 
-class _Format(msgspec.Struct):
-    name: str = ""
+class AnswerForm(msgspec.Struct, frozen=True, kw_only=True):
+    """The form that the client wants its answer to have."""
+
+    kind: str
+    """`text`, `json_object`, or `json_schema`; others are refused."""
+    param: str
+    """How the client would name it."""
+    where: str
+    """Likewise what bears the schema."""
     description: str | None = None
     schema: Json | None = None
-
-
-class _Wanted(msgspec.Struct):
-    type: str
-    json_schema: _Format | None = None
 
 
 class Structure(msgspec.Struct):
@@ -82,8 +84,8 @@ def _without_thinking(structure: Structure, wish: Wish, abilities: Abilities, no
 
 def _emulate(structure: Structure, tools: list[Tool], abilities: Abilities, notes: Notes) -> bool:
     """The arguments as a structured answer: exactly one call, of exactly this form."""
-    tool = next(tool for tool in tools if tool.name == structure.wanted.name)
-    if not abilities.json_schema or tool.is_custom:
+    tool = next((tool for tool in tools if tool.name == structure.wanted.name), None)
+    if tool is None or not abilities.json_schema or tool.is_custom:
         return False
     schema, is_wrapped = tool_schema(tool.schema, tool.where)
     made = closed(schema, tool.where)
@@ -98,35 +100,32 @@ def _emulate(structure: Structure, tools: list[Tool], abilities: Abilities, note
 
 
 def hold_to_form(
-    structure: Structure, raw: Json | None, abilities: Abilities, notes: Notes, *, has_tools: bool
+    structure: Structure, form: AnswerForm | None, abilities: Abilities, notes: Notes, *, has_tools: bool
 ) -> None:
-    """Have the answer be of the form that `response_format` says.
+    """Have the answer be of the form that is wanted.
 
     Raises:
         Refusal: It is no form, or the model cannot be held to it and the key is strict.
     """
-    if raw is None:
+    if form is None:
         return
-    wanted = typed(raw, _Wanted, "response_format")
-    match wanted.type:
+    match form.kind:
         case "text":
             return
         case "json_object":
-            notes.add("not_enforced", "response_format", "json_object")
+            notes.add("not_enforced", form.param, "json_object")
             structure.instructions.append(text_block(_JSON_ONLY))
         case "json_schema":
             if structure.emulated is not None:
-                notes.add("ignored", "response_format", "a call is forced")
+                notes.add("ignored", form.param, "a call is forced")
                 return
-            _schema(structure, wanted.json_schema, abilities, notes, has_tools=has_tools)
+            _schema(structure, form, abilities, notes, has_tools=has_tools)
         case other:
-            raise Refusal("response_format.type", f"{other[:40]!r} is no format; text, json_object, json_schema are")
+            raise Refusal(f"{form.param}.type", f"{other[:40]!r} is no format; text, json_object, json_schema are")
 
 
-def _schema(structure: Structure, form: _Format | None, abilities: Abilities, notes: Notes, *, has_tools: bool) -> None:
-    where = "response_format.json_schema"
-    if form is None:
-        raise Refusal(where, "it is missing", "missing_required_parameter")
+def _schema(structure: Structure, form: AnswerForm, abilities: Abilities, notes: Notes, *, has_tools: bool) -> None:
+    where = form.where
     if form.schema is None:
         notes.add("not_enforced", where, "no schema")
         structure.instructions.append(text_block(_JSON_ONLY))
@@ -163,7 +162,7 @@ def _is_object(schema: Json) -> bool:
     return schema.get("type", "object") == "object"
 
 
-def _described(made: Closed, form: _Format) -> Json:
+def _described(made: Closed, form: AnswerForm) -> Json:
     if form.description and "description" not in made.schema:
         return {**made.schema, "description": form.description}
     return made.schema
