@@ -83,6 +83,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     """A gateway with a scripted model behind it, and a key of the test's own."""
 
     gateway: GatewayProcess
+    upstream: FakeUpstream
     model: Weather
     key: str
     key_name: str
@@ -96,33 +97,37 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
         """What a client's script is told."""
         return json.dumps({"url": self.url, "key": self.key, "model": MODEL, "older": OLDER, **more})
 
-    def check_ledger(self) -> None:
-        """Every answer of the model is in the ledger, with what it has used."""
+    def check_ledger(self, left: int = 0) -> None:
+        """Every answer of the model is in the ledger, with what it has used; so many were left by their client."""
         rows = self.gateway.settled(len(self.model.turns), "--key", self.key_name)
-        names = ("outcome", "wire", "input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "output_tokens")
-        served = [tuple(row[name] for name in names) for row in rows if row["outcome"] == "ok" and row["output_tokens"]]
+        asked = [row for row in rows if row["input_tokens"]]
+        served = [row for row in asked if row["outcome"] == "ok"]
+        names = ("wire", "input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "output_tokens")
 
-        assert [("ok", "chat", 10, 700, 200, 50)] * len(self.model.turns) == served
+        assert (len(self.model.turns), left) == (len(asked), len(asked) - len(served))
+        assert {("chat", 10, 700, 200, 50)} == {tuple(row[name] for name in names) for row in served}
 
 
 @pytest.fixture(scope="session")
-def _weather_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[GatewayProcess, Weather]]:
+def _weather_gateway(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[GatewayProcess, FakeUpstream, Weather]]:
     with ExitStack() as stack:
         model = Weather()
         upstream = stack.enter_context(FakeUpstream(model.answer))
         config = SETTINGS + anthropic(upstream.url)
         home = tmp_path_factory.mktemp("weather")
         environment = {"UPSTREAM_CREDENTIAL": CREDENTIAL}
-        yield stack.enter_context(GatewayProcess(home, config, environment=environment)), model
+        yield stack.enter_context(GatewayProcess(home, config, environment=environment)), upstream, model
 
 
 @pytest.fixture
-def stage(_weather_gateway: tuple[GatewayProcess, Weather], request: pytest.FixtureRequest) -> Stage:
+def stage(_weather_gateway: tuple[GatewayProcess, FakeUpstream, Weather], request: pytest.FixtureRequest) -> Stage:
     """One gateway for all tests; what the model was asked is this test's alone."""
-    gateway, model = _weather_gateway
+    gateway, upstream, model = _weather_gateway
     model.forget()
     name = f"{request.path.stem} {request.node.name}"[:60]
-    return Stage(gateway=gateway, model=model, key=gateway.new_key(name), key_name=name)
+    return Stage(gateway=gateway, upstream=upstream, model=model, key=gateway.new_key(name), key_name=name)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from tests.clients.conftest import MODEL, OLDER, Stage
 from tests.clients.outside import Outside
-from tests.clients.weather import REPORT, TOLD
+from tests.clients.weather import LOST, REPORT, TOLD
 
 pytestmark = [pytest.mark.client, pytest.mark.timeout(90)]
 
@@ -39,5 +39,5 @@ def test_everything(stage: Stage, outside: Outside, common_programs: Path) -> No
     assert TOLD == said["image"]
     assert "OpenAIAuthenticationError" == said["refused"]
     assert ["enabled", "", ""] == [turn.thinks for turn in stage.model.turns if turn.asked["model"] == OLDER]
-    assert [[], []] == stage.model.loop.thoughts
+    assert [LOST] * 4 == stage.model.loops
     stage.check_ledger()

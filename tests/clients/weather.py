@@ -12,15 +12,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.chat.telling import end, start, text, thinking, tool_use
-from tests.fake_upstream import Answer, Received, error_answer, stream_answer
+from tests.fake_upstream import Answer, Gate, Piece, Received, error_answer, json_answer, stream_answer
 
 ROUNDS = (("Oslo", "Rome"), ("Bergen",))
 """The cities that are asked for: two at once, then one."""
+WAIT = "wait"
 TOLD = "Rain in Oslo, Rome and Bergen \u2602."
 REPORT = {"city": "Oslo", "degrees": 3}
 """What is said where a form is asked for: by a schema, or by a tool whose input has degrees."""
-PROMPT_TOKENS, CACHED_TOKENS, OUTPUT_TOKENS = 910, 700, 50
-"""What every answer has used, as OpenAI counts; of tests/chat/telling."""
+USED = [910, 700, 50]
+"""What every answer has used, as OpenAI counts: prompt, that of it which was cached, answer; of tests/chat/telling."""
+MODELS = [{"type": "model", "id": "claude-sonnet-5-5", "display_name": "x", "created_at": "2026-09-01T00:00:00Z"}]
 Block = dict[str, Any]
 
 
@@ -33,6 +35,10 @@ def thought(number: int) -> Block:
     """The block of thinking in front of a round."""
     signature = base64.b64encode(f"signature {number}".encode()).decode()
     return {"type": "thinking", "thinking": f"Thought {number}: \u00fcber \U0001f327.", "signature": signature}
+
+
+KEPT = [[thought(number)] for number in range(len(ROUNDS))]
+LOST: list[list[Block]] = [[] for _ in ROUNDS]
 
 
 class Weather:
@@ -51,6 +57,8 @@ class Weather:
 
     def answer(self, received: Received) -> Answer:
         """The script."""
+        if received.method == "GET":
+            return json_answer({"data": MODELS, "has_more": False, "first_id": None, "last_id": None})
         turn = Turn(received.json())
         self.turns.append(turn)
         problem = next(turn.problems(), None)
@@ -59,11 +67,9 @@ class Weather:
         return stream_answer(turn.says(), headers=[("request-id", "req_weather")])
 
     @property
-    def loop(self) -> "Turn":
-        """The last request of a whole loop, with everything in it."""
-        found = [turn for turn in self.turns if len(turn.rounds) == len(ROUNDS)]
-        assert found, "no client has come to the end of the loop"
-        return found[-1]
+    def loops(self) -> list[list[list[Block]]]:
+        """The thoughts that came back in each loop that was finished, round by round: `KEPT` or `LOST`."""
+        return [turn.thoughts for turn in self.turns if len(turn.rounds) == len(ROUNDS)]
 
 
 class Turn:
@@ -107,8 +113,8 @@ class Turn:
         if self.thinks == "enabled" and last and not self.thoughts[-1]:
             yield "a final assistant message must start with a thinking block"
 
-    def says(self) -> Iterator[bytes]:
-        """The events of the answer."""
+    def says(self) -> Iterator[Piece]:
+        """The events of the answer; to who says `WAIT`, no end of it."""
         number = len(self.rounds)
         yield start()
         blocks = self.thinks not in ("", "disabled")
@@ -125,8 +131,10 @@ class Turn:
             yield tool_use(int(blocks), "toolu_report", report, form[:9], form[9:])
             yield end("tool_use")
         else:
-            said = form if "format" in self.asked.get("output_config", {}) else TOLD
+            said = form if self._wants_form else TOLD
             yield text(int(blocks), said[:5], said[5:])
+            if self._messages[-1][1][-1].get("text") == WAIT:
+                yield Gate()
             yield end()
 
     @property
@@ -134,6 +142,11 @@ class Turn:
         """The kind of thinking that is asked for; empty for none."""
         kind: str = self.asked.get("thinking", {}).get("type", "")
         return kind
+
+    @property
+    def _wants_form(self) -> bool:
+        """By a schema, or in words."""
+        return "format" in self.asked.get("output_config", {}) or "JSON" in str(self.asked.get("system"))
 
     def _tool(self, member: str) -> str:
         """The first tool with such a member in its input, that of degrees apart from the other."""
