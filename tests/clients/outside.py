@@ -21,7 +21,8 @@ QUIET = {
     "AIDER_CHECK_UPDATE": "false",
     "AIDER_SHOW_RELEASE_NOTES": "false",
 }
-PATIENCE_S = 75
+PATIENCE_S = 120
+"""Most take three seconds, on a machine that has nothing else to do."""
 
 
 class Outside:

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.clients.conftest import MODEL, OLDER, Stage
+from tests.clients.stage import MODEL, OLDER, Stage
 from tests.clients.outside import Outside
 from tests.clients.weather import KEPT, LOST, REPORT, TOLD, USED, thought
 
-pytestmark = [pytest.mark.client, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.client, pytest.mark.timeout(180)]
 
 SCRIPT = Path(__file__).parent / "node" / "with-openai.mjs"
 ROLES = ["user", "assistant", "tool", "tool", "assistant", "tool", "assistant"]

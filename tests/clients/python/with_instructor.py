@@ -47,9 +47,7 @@ def refused() -> str:
     """What a wrong key raises."""
     client = instructor.from_openai(OpenAI(base_url=ASKED["url"], api_key=ASKED["key"] + "_", max_retries=0))
     try:
-        client.chat.completions.create(
-            model=ASKED["model"], messages=MESSAGES, response_model=Report, max_retries=0
-        )
+        client.chat.completions.create(model=ASKED["model"], messages=MESSAGES, response_model=Report, max_retries=0)
     except Exception as error:  # noqa: BLE001  # whatever it is
         return str(error)
     return ""
