@@ -52,7 +52,7 @@ def install() -> tuple[list[str], list[str]]:
     for name in ENVIRONMENTS:
         if note := reason_to_miss(name):
             notes.append(note)
-        elif problem := _environment(name):
+        elif problem := install_environment(name):
             problems.append(problem)
     return problems, notes
 
@@ -73,7 +73,8 @@ def reason_to_miss(name: str) -> str:
     return f"{wanted.title} works with no Python after {newest}, and there is none: its tests are skipped; install one"
 
 
-def _environment(name: str) -> str | None:
+def install_environment(name: str) -> str | None:
+    """Make one environment anew, unless it is there; what failed otherwise."""
     if _is_installed(name):
         return None
     wanted, folder, uv = ENVIRONMENTS[name], place(name), find_uv()
@@ -101,7 +102,7 @@ def _python_for(wanted: Environment) -> str:
     """A Python of this machine that will do; none is fetched."""
     if wanted.newest is None or sys.version_info[:2] <= wanted.newest:
         return sys.executable
-    find = [find_uv(), "python", "find", "--quiet", "--no-project", "--no-python-downloads", "--system"]
+    find = [find_uv(), "python", "find", "--no-project", "--no-python-downloads", "--system"]
     found = subprocess.run([*find, wanted.pythons], cwd=CLIENTS.anchor, capture_output=True, text=True, check=False)
     return found.stdout.strip()
 

@@ -7,15 +7,17 @@ Used by tests/clients and tests/docs.
 
 import subprocess
 from pathlib import Path
+from typing import Self
 
 from tests.fake_upstream import FakeUpstream, answer
 
 QUIET = {
     "DO_NOT_TRACK": "1",
-    # Source: docs.smith.langchain.com, "Environment variables"; README of openai-agents, "Tracing" (read 2026-11-27).
+    # Source: docs.langchain.com, "Trace without setting environment variables"; openai-agents 0.24, tracing/provider.py
+    # (read 2026-11-27).
     "LANGSMITH_TRACING": "false",
     "OPENAI_AGENTS_DISABLE_TRACING": "1",
-    # Source: docs.litellm.ai, "Model cost map"; ai-sdk.dev, "Warnings"; aider.chat, "Options reference" (read 2026-11-27).
+    # Source: docs.litellm.ai, "Custom Model Cost Map"; aider 0.86.2, `aider --help` (read 2026-11-27).
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
     "AIDER_ANALYTICS": "false",
     "AIDER_CHECK_UPDATE": "false",
@@ -63,7 +65,7 @@ class Outside:
             **QUIET,
         }
 
-    def __enter__(self) -> "Outside":
+    def __enter__(self) -> Self:
         self._proxy.__enter__()
         return self
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.clients.stage import OLDER, Stage
 from tests.clients.outside import Outside
+from tests.clients.stage import OLDER, Stage
 from tests.clients.weather import LOST, REPORT, TOLD, USED
 
 pytestmark = [pytest.mark.client, pytest.mark.timeout(180)]

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.clients.stage import OLDER, Stage
 from tests.clients.outside import Outside
+from tests.clients.stage import OLDER, Stage
 from tests.clients.weather import KEPT, LOST, REPORT, TOLD, USED, thought
 
 pytestmark = [pytest.mark.client, pytest.mark.timeout(180)]
@@ -29,7 +29,7 @@ def test_everything(stage: Stage, outside: Outside, node_program: Path, node_mod
     expected = {"whole": whole, "loop": loop, "streamed": loop, "object": REPORT, "output": REPORT}
     blind = {
         "whole": {**whole, "thoughts": [None]},
-        **dict.fromkeys(("loop", "streamed"), {**loop, "thoughts": [None] * 3}),
+        **{name: {**loop, "thoughts": [None] * 3} for name in ("loop", "streamed")},
     }
     assert {**expected, **blind} == said["openai"]
     assert expected == said["compatible"]

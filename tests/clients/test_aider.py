@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from tests.chat.telling import end, start, text, thinking
-from tests.clients.stage import CREDENTIAL, MODEL
 from tests.clients.outside import Outside
+from tests.clients.stage import CREDENTIAL, MODEL
 from tests.fake_upstream import Answer, FakeUpstream, Received, Script, stream_answer
 from tests.gateway_process import GatewayProcess, anthropic
 
 pytestmark = [pytest.mark.client, pytest.mark.timeout(180)]
 
-# Without it aider fetches a list of models from GitHub. Source: aider.chat, "Advanced model settings" (read 2026-11-27).
+# Without it aider fetches a list from GitHub. Source: aider.chat, "Advanced model settings" (read 2026-11-27).
 METADATA = {
     f"openai/{MODEL}": {"max_input_tokens": 1_000_000, "max_output_tokens": 64_000, "litellm_provider": "openai"}
 }

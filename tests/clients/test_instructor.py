@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.clients.stage import Stage
 from tests.clients.outside import Outside
+from tests.clients.stage import Stage
 from tests.clients.weather import REPORT, USED
 
 pytestmark = [pytest.mark.client, pytest.mark.timeout(180)]
@@ -22,7 +22,7 @@ def test_everything(stage: Stage, outside: Outside, instructor_programs: Path) -
     """
     said: dict[str, Any] = json.loads(outside.run(instructor_programs / "python", SCRIPT, stage.asked()))
 
-    made = dict.fromkeys(("TOOLS", "TOOLS_STRICT", "JSON_SCHEMA", "JSON"), {"form": REPORT, "usage": USED})
+    made = {name: {"form": REPORT, "usage": USED} for name in ("TOOLS", "TOOLS_STRICT", "JSON_SCHEMA", "JSON")}
     assert made == said["forms"] == said["older"]
     assert REPORT == said["partial"][-1]
     assert "Clearway: " in said["refused"]

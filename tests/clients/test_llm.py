@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.stage import MODEL, Stage
 from tests.clients.outside import Outside
+from tests.clients.stage import MODEL, Stage
 from tests.clients.weather import LOST, REPORT, TOLD
 
 pytestmark = [pytest.mark.client, pytest.mark.timeout(180)]
 
-# Source: llm.datasette.io, "OpenAI models", "OpenAI-compatible models" (read 2026-11-27).
+# Source: llm 0.36, default_plugins/openai_models.py (read 2026-11-27).
 MODELS = """
 - model_id: clearway
   model_name: {model}

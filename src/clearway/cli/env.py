@@ -75,7 +75,7 @@ CLIENTS = {
     ),
     # Source: README of the `openai` SDK 3.x (read 2026-11-21).
     "openai": _OPENAI,
-    # Source: aider.chat, "OpenAI compatible APIs" (read 2026-11-27); LiteLLM's name for it.
+    # Source: aider.chat, "OpenAI compatible APIs" (read 2026-11-27).
     "aider": msgspec.structs.replace(_OPENAI, title="aider", url_variables=("OPENAI_API_BASE",)),
     "curl": msgspec.structs.replace(_PYTHON, title="curl", own="an API key of its own"),
 }

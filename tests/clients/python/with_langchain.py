@@ -14,7 +14,7 @@ from langchain_openai import ChatOpenAI
 from pydantic import BaseModel, SecretStr
 
 ASKED = json.loads(sys.argv[1])
-PIXEL = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYGD4DwABBAEAX+XDSwAAAABJRU5ErkJggg=="
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYGD4DwABBAEAX+XDSwAAAABJRU5ErkJggg=="
 
 
 def weather(city: str) -> str:
@@ -91,8 +91,8 @@ def structured() -> list[dict[str, object]]:
 
 def image() -> str:
     """A picture beside text."""
-    content = [{"type": "text", "text": "What is it?"}, {"type": "image_url", "image_url": {"url": PIXEL}}]
-    return connect().invoke([HumanMessage(content)]).text
+    picture = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PIXEL}"}}
+    return str(connect().invoke([HumanMessage([{"type": "text", "text": "What is it?"}, picture])]).text)
 
 
 def refused() -> str:
