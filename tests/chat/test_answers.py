@@ -230,6 +230,10 @@ def test_conventions_of_thoughts(reasoning: Reasoning, members: set[str]) -> Non
     deltas = deltas_of(chunks_of(as_stream(stream, form=form)))
     plain = {"role", "content", "refusal"}
     assert members == set(message) - plain == {name for delta in deltas for name in delta} - plain
+    # pydantic-ai's model for OpenRouter takes no completion without it.
+    provider = "clearway" if reasoning == "openrouter" else None
+    assert provider == as_whole(stream, form=form).get("provider")
+    assert {provider} == {chunk.get("provider") for chunk in chunks_of(as_stream(stream, form=form))}
     if reasoning == "litellm":
         assert [block] == message["thinking_blocks"]
         assert [[{"index": 0, **block}]] == [delta["thinking_blocks"] for delta in deltas if "thinking_blocks" in delta]

@@ -470,6 +470,35 @@ ROWS = [
     ),
     pytest.param(
         "claude-sonnet-5-5",
+        {
+            "messages": [
+                USER,
+                # What the stream helper of the SDK for Node keeps of a thought: its last piece.
+                called(call("a", "f"), reasoning_details=[{"type": "reasoning.text", "signature": "c2ln", "index": 0}]),
+                result("a"),
+            ]
+        },
+        {"messages.1.content.0.type": "tool_use"},
+        id="C49-last-piece-alone",
+    ),
+    pytest.param(
+        "claude-sonnet-5-5",
+        {
+            "messages": [
+                USER,
+                # A thought that was not shown; some clients leave its empty text away.
+                called(
+                    call("a", "f"),
+                    reasoning_details=[{k: v for k, v in DETAIL.items() if k != "text"}],
+                ),
+                result("a"),
+            ]
+        },
+        {"messages.1.content.0": {**THOUGHT, "thinking": ""}},
+        id="C49-not-shown",
+    ),
+    pytest.param(
+        "claude-sonnet-5-5",
         {"messages": [USER, {"role": "assistant", "content": "a", "reasoning_content": "hm"}, USER]},
         {"messages.1.content": [{"type": "text", "text": "a"}]},
         id="C51",

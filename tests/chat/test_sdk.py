@@ -161,15 +161,45 @@ def test_tool_loop(bench: Bench, client: openai.OpenAI) -> None:
 
 
 async def test_async(bench: Bench, key: str) -> None:
-    """The asynchronous client gets the same."""
+    """The asynchronous client gets the same, by its helpers too."""
     bench.script = _says(start(), text(0, "Hi"), end())
     http = openai.DefaultAsyncHttpxClient(trust_env=False)
     async with openai.AsyncOpenAI(api_key=key, base_url=f"{bench.gateway.url}/v1", http_client=http) as client:
-        said = await client.chat.completions.create(model=MODEL, messages=HI)
-        chunks = [chunk async for chunk in await client.chat.completions.create(model=MODEL, messages=HI, stream=True)]
+        completions = client.chat.completions
+        said = await completions.create(model=MODEL, messages=HI)
+        chunks = [chunk async for chunk in await completions.create(model=MODEL, messages=HI, stream=True)]
+        async with completions.stream(model=MODEL, messages=HI) as stream:
+            kinds = [event.type async for event in stream]
+            folded = await stream.get_final_completion()
+        bench.script = _says(start(), text(0, '{"city": "Oslo",', ' "degrees": 3}'), end())
+        parsed = await completions.parse(model=MODEL, messages=HI, response_format=Weather)
 
-    assert "Hi" == said.choices[0].message.content
+    assert "Hi" == said.choices[0].message.content == folded.choices[0].message.content
     assert "Hi" == "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+    assert ["chunk", "content.delta", "content.done"] == list(dict.fromkeys(kinds))
+    assert Weather(city="Oslo", degrees=3) == parsed.choices[0].message.parsed
+
+
+def test_parsed_call(bench: Bench, client: openai.OpenAI) -> None:
+    """b16: a tool made of a class is called with a value of that class."""
+    bench.script = _says(
+        start(), tool_use(0, "toolu_1", "Weather", '{"city": "Oslo", ', '"degrees": 3}'), end("tool_use")
+    )
+    said = client.chat.completions.parse(model=MODEL, messages=HI, tools=[openai.pydantic_function_tool(Weather)])
+
+    calls = said.choices[0].message.tool_calls or []
+    assert [Weather(city="Oslo", degrees=3)] == [call.function.parsed_arguments for call in calls]
+
+
+def test_raw_stream(bench: Bench, client: openai.OpenAI) -> None:
+    """What the SDK gives away undecoded: the lines of a stream, with its fields."""
+    bench.script = _says(start(), text(0, "Hi"), end())
+    create = client.chat.completions.with_streaming_response.create
+    with create(model=MODEL, messages=HI, stream=True) as raw:
+        lines = [line for line in raw.iter_lines() if line]
+
+    assert raw.headers["content-type"].startswith("text/event-stream")
+    assert "data: [DONE]" == lines[-1]
 
 
 def test_warnings_and_strict_keys(bench: Bench, client: openai.OpenAI) -> None:

@@ -45,6 +45,13 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     """What its URL has behind the gateway's address."""
 
 
+_OPENAI = Client(
+    title="OpenAI's SDK",
+    url_variables=("OPENAI_BASE_URL",),
+    key_variable="OPENAI_API_KEY",
+    own="an API key of Anthropic's in OPENAI_API_KEY",
+    path="/v1",
+)
 _PYTHON = Client(
     title="Anthropic's Python SDK",
     url_variables=("ANTHROPIC_BASE_URL",),
@@ -67,13 +74,9 @@ CLIENTS = {
         _PYTHON, title="LangChain's ChatAnthropic", url_variables=("ANTHROPIC_API_URL", "ANTHROPIC_BASE_URL")
     ),
     # Source: README of the `openai` SDK 3.x (read 2026-11-21).
-    "openai": Client(
-        title="OpenAI's SDK",
-        url_variables=("OPENAI_BASE_URL",),
-        key_variable="OPENAI_API_KEY",
-        own="an API key of Anthropic's in OPENAI_API_KEY",
-        path="/v1",
-    ),
+    "openai": _OPENAI,
+    # Source: aider.chat, "OpenAI compatible APIs" (read 2026-11-27).
+    "aider": msgspec.structs.replace(_OPENAI, title="aider", url_variables=("OPENAI_API_BASE",)),
     "curl": msgspec.structs.replace(_PYTHON, title="curl", own="an API key of its own"),
 }
 

@@ -80,6 +80,7 @@ class Chunks:
             "object": "chat.completion.chunk",
             "created": self._form.created,
             "model": self._form.model,
+            **self._form.provider,
         }
         self._stem = b"data: " + _encode(told)[:-1]
         self._head = self._stem + b',"choices":[{"index":0,"delta":{'

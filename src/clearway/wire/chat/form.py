@@ -9,6 +9,8 @@ Reasoning = Literal["default", "openrouter", "litellm", "deepseek", "none"]
 
 FORMAT = "anthropic-claude-v1"
 """`format` of `reasoning_details`: whose signatures these are."""
+PROVIDER = "clearway"
+"""Who has served: programs made for OpenRouter take no completion without it (pydantic-ai 2, read 2026-11-27)."""
 
 
 class Form(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,6 +25,11 @@ class Form(msgspec.Struct, frozen=True, kw_only=True):
     reasoning: Reasoning = "default"
     is_legacy: bool = False
     """`function_call` instead of `tool_calls`."""
+
+    @property
+    def provider(self) -> dict[str, object]:
+        """The member that tells who has served, where the client knows of it."""
+        return {"provider": PROVIDER} if self.reasoning == "openrouter" else {}
 
 
 def completion_id(message_id: str) -> str:

@@ -174,7 +174,8 @@ class Reader:
     def _assistant(self, message: Message, place: int, where: str) -> list[Block]:
         if message.audio is not None:
             raise Refusal(f"{where}.audio", "audio is not read", "unsupported_value")
-        blocks = restored(message.reasoning_details, message.thinking_blocks, where)
+        thoughts = restored(message.reasoning_details, message.thinking_blocks, where)
+        blocks = list(thoughts)
         said = blocks_of(message.content, "assistant", where, self._notes)
         for block in said:
             if block.get("type") == "tool_use":
@@ -190,7 +191,7 @@ class Reader:
             call_id = f"call_{place}_f"
             self._pending.setdefault(message.function_call.name, []).append(call_id)
             blocks.append(self._tool_use(message.function_call, f"{where}.function_call", call_id))
-        if self._recall is not None and not (message.reasoning_details or message.thinking_blocks):
+        if self._recall is not None and not thoughts:
             blocks = put_back(self._recall, self._model, blocks) or blocks
         return self._marked(blocks, message, where)
 

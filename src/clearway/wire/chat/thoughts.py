@@ -37,7 +37,11 @@ def _of_block(entry: Json) -> Block | None:
 
 
 def _of_details(details: list[Json], where: str) -> list[Block]:
-    """Pieces of one block bear the same index; some clients keep them apart as they came."""
+    """Pieces of one block bear the same index; some clients keep them apart as they came.
+
+    Others keep the last piece alone (the stream helper of the SDK for Node 7.55): it has neither text nor format,
+    which only the first one has, and is no block.
+    """
     merged: dict[int | tuple[str, int], Json] = {}
     foreign: set[object] = set()
     for place, entry in enumerate(details):
@@ -48,7 +52,7 @@ def _of_details(details: list[Json], where: str) -> list[Block]:
         if index in foreign:
             continue
         whole = merged.setdefault(index, {"type": ""})
-        for name in ("text", "signature", "data"):
+        for name in ("text", "signature", "data", "format"):
             value = entry.get(name)
             if value is None:
                 continue
@@ -64,6 +68,6 @@ def _of_details(details: list[Json], where: str) -> list[Block]:
     for entry in ordered:
         if entry["type"] == "reasoning.encrypted" and entry.get("data"):
             blocks.append({"type": "redacted_thinking", "data": entry["data"]})
-        elif entry["type"] == "reasoning.text" and entry.get("signature"):
+        elif entry["type"] == "reasoning.text" and entry.get("signature") and ("text" in entry or "format" in entry):
             blocks.append({"type": "thinking", "thinking": entry.get("text", ""), "signature": entry["signature"]})
     return blocks

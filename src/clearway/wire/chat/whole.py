@@ -91,6 +91,7 @@ class Whole:
             "object": "chat.completion",
             "created": self._form.created,
             "model": self._form.model,
+            **self._form.provider,
             "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": reason}],
             "usage": usage_object(ended.usage),
         }

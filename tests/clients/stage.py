@@ -1,0 +1,69 @@
+"""A gateway with a scripted model behind it, for the loops of real clients."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from tests.clients.weather import Weather
+from tests.fake_upstream import FakeUpstream
+from tests.gateway_process import GatewayProcess, anthropic
+
+MODEL, OLDER = "claude-sonnet-5-5", "claude-sonnet-4-5"
+"""The older one has a budget for its thoughts, and takes no turn of a loop back without them."""
+CREDENTIAL = "sk-ant-dummy-of-the-gateway"
+SETTINGS = f"""
+[retries]
+longest_cool_down_s = 0
+max = 0
+
+[models.aliases]
+"anthropic/{MODEL}" = "{MODEL}"
+"""
+COUNTS = ("input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "output_tokens")
+
+
+class Stage(msgspec.Struct, frozen=True, kw_only=True):
+    """What one test gets: gateway and model are shared, the key is its own."""
+
+    gateway: GatewayProcess
+    upstream: FakeUpstream
+    model: Weather
+    key: str = ""
+    key_name: str = ""
+
+    @property
+    def url(self) -> str:
+        """What clients of OpenAI's formats take for their base URL."""
+        return f"{self.gateway.url}/v1"
+
+    def asked(self, **more: object) -> str:
+        """What a client's script is told."""
+        return json.dumps({"url": self.url, "key": self.key, "model": MODEL, "older": OLDER, **more})
+
+    def check_ledger(self, wire: str = "chat", left: int = 0) -> None:
+        """Every answer of the model is in the ledger, with what it has used; so many were left by their client."""
+        rows = self.gateway.settled(len(self.model.turns), "--key", self.key_name)
+        asked = [row for row in rows if row["input_tokens"]]
+        served = [row for row in asked if row["outcome"] == "ok"]
+
+        assert (len(self.model.turns), left) == (len(asked), len(asked) - len(served))
+        assert {(wire, 10, 700, 200, 50)} == {(row["wire"], *(row[name] for name in COUNTS)) for row in served}
+
+
+@contextmanager
+def set_up(home: Path) -> Iterator[Stage]:
+    """Gateway and model, without a key."""
+    model = Weather()
+    with FakeUpstream(model.answer) as upstream:
+        config = SETTINGS + anthropic(upstream.url)
+        with GatewayProcess(home, config, environment={"UPSTREAM_CREDENTIAL": CREDENTIAL}) as gateway:
+            yield Stage(gateway=gateway, upstream=upstream, model=model)
+
+
+def enter(shared: Stage, name: str) -> Stage:
+    """The same for the next test, which has a key of that name."""
+    shared.model.forget()
+    return msgspec.structs.replace(shared, key=shared.gateway.new_key(name), key_name=name)

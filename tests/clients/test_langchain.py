@@ -1,0 +1,43 @@
+"""LangChain's `ChatOpenAI` (langchain-openai) and agents through the gateway."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.clients.outside import Outside
+from tests.clients.stage import MODEL, OLDER, Stage
+from tests.clients.weather import KEPT, REPORT, TOLD
+
+pytestmark = [pytest.mark.client, pytest.mark.timeout(180)]
+
+SCRIPT = Path(__file__).parent / "python" / "with_langchain.py"
+USAGE = {
+    "input_tokens": 910,
+    "output_tokens": 50,
+    "total_tokens": 960,
+    "input_token_details": {"audio": 0, "cache_read": 700, "cache_creation": 200},
+    "output_token_details": {"audio": 0, "reasoning": 20},
+}
+
+
+def test_everything(stage: Stage, outside: Outside, common_programs: Path) -> None:
+    """Whole, streamed, in loops, by agents and as forms: all come out as LangChain's own values, usage included.
+
+    It drops thoughts, and so an older model, which would refuse a loop without them, does not think in one.
+    """
+    said: dict[str, Any] = json.loads(outside.run(common_programs / "python", SCRIPT, stage.asked()))
+
+    whole = {"text": TOLD, "usage": USAGE, "finish_reason": "stop", "model": MODEL}
+    assert whole == said["whole"] == said["later"]
+    assert {**whole, "pieces": 2} == said["streamed"]
+    assert {**whole, "messages": 7} == said["loop"]
+    assert {**whole, "messages": 7, "model": OLDER} == said["older"]
+    assert [TOLD, TOLD] == said["agent"]
+    assert [REPORT, REPORT] == said["structured"]
+    assert TOLD == said["image"]
+    assert "OpenAIAuthenticationError" == said["refused"]
+    assert ["enabled", "", ""] == [turn.thinks for turn in stage.model.turns if turn.asked["model"] == OLDER]
+    assert [KEPT] * 4 == stage.model.loops
+    stage.check_ledger()
