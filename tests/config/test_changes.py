@@ -91,11 +91,11 @@ def test_what_cannot_change_stays() -> None:
 
 
 IN_FORCE = {
-    "chat.names",
-    "chat.caches",
-    "chat.reasoning",
-    "chat.thoughts",
-    "chat.thoughts_s",
+    "openai.names",
+    "openai.caches",
+    "openai.reasoning",
+    "openai.thoughts",
+    "openai.thoughts_s",
     "models.abilities",
     "server.max_body",
     "server.max_buffered",

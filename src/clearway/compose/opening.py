@@ -241,7 +241,7 @@ def _loader(  # what it stands between
 
 def _models(config: Config, prices: PriceList) -> tuple[str, ...]:
     """Those that have labels of their own in what is measured."""
-    return (*config.models.aliases, *config.models.aliases.values(), *config.chat.names, *prices.names)
+    return (*config.models.aliases, *config.models.aliases.values(), *config.openai.names, *prices.names)
 
 
 async def _otel(

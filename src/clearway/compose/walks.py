@@ -88,14 +88,14 @@ class Making(msgspec.Struct, frozen=True, kw_only=True):
         )
         limits, ceilings = limits_of(config), ceilings_of(prices)
         spokes: dict[Wire, Spoke] = {
-            "chat": ChatSpoke(config.chat.reasoning),
+            "chat": ChatSpoke(config.openai.reasoning),
             "responses": ResponsesSpoke(self.secret),
         }
         translation = TranslationSettings(
             abilities=abilities_of(config),
             secret=self.secret,
-            names=config.chat.names,
-            caches=config.chat.caches,
+            names=config.openai.names,
+            caches=config.openai.caches,
             total_s=config.server.timeouts.total_s,
         )
 
@@ -104,7 +104,7 @@ class Making(msgspec.Struct, frozen=True, kw_only=True):
             self.windows.spend(self.credentials(upstreams))
             self.keeper.adjust(limits, ceilings)
             self.limits_changed()
-            self.thoughts.adjust(room=config.chat.thoughts, lasts_s=config.chat.thoughts_s)
+            self.thoughts.adjust(room=config.openai.thoughts, lasts_s=config.openai.thoughts_s)
             log = ExchangeLog()
             books = Books(
                 journal=self.writer,

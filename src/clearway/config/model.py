@@ -166,8 +166,8 @@ class Models(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     know or has wrong. Default none."""
 
 
-class Chat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Chat Completions, OpenAI's format, on Claude."""
+class OpenAI(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """OpenAI's formats, Chat Completions and Responses, on Claude."""
 
     names: dict[str, str] = msgspec.field(default_factory=lambda: dict(DEFAULTS))
     """Models by the names of OpenAI's, their snapshots included; `models.aliases` win. Others are asked for as they
@@ -176,8 +176,9 @@ class Chat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Cache breakpoints are set for clients that set none: the system prompt, and all that there is so far.
     Default true."""
     reasoning: Reasoning = "default"
-    """In which members thoughts are told: `default` (`reasoning_content` and `reasoning_details`), `openrouter`,
-    `litellm`, `deepseek`, `none`. A request may say it with `x-clearway-reasoning`. Default `default`."""
+    """In which members of Chat Completions thoughts are told: `default` (`reasoning_content` and
+    `reasoning_details`), `openrouter`, `litellm`, `deepseek`, `none`. A request may say it with
+    `x-clearway-reasoning`. Default `default`."""
     thoughts: Annotated[int, msgspec.Meta(ge=0, extra={"unit": "bytes"})] = 64_000_000
     """What models thought is kept in memory and put back for clients that drop it, up to so many bytes, an eighth
     of them for one key. 0: it is not kept. Default 64MB."""
@@ -243,7 +244,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """None configured: `passthrough` to Anthropic, and `anthropic` too where
     `ANTHROPIC_API_KEY` is set."""
     models: Models = Models()
-    chat: Chat = Chat()
+    openai: OpenAI = OpenAI()
     usage: UsageSettings = UsageSettings()
     log: Log = Log()
     otel: Otel = Otel()

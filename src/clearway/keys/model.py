@@ -36,7 +36,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     counts_estimates: bool = False
     """Budgets in USD also count the list price of traffic that a plan pays, or nobody."""
     caches: bool | None = None
-    """Cache breakpoints are set in translated requests that have none; null: as `chat.caches` says."""
+    """Cache breakpoints are set in translated requests that have none; null: as `openai.caches` says."""
 
 
 class KeySpec(msgspec.Struct, frozen=True, kw_only=True):
