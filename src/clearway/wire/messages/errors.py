@@ -17,6 +17,7 @@ TYPES: dict[int, str] = {
     408: "invalid_request_error",
     413: "request_too_large",
     421: "invalid_request_error",
+    426: "invalid_request_error",
     429: "rate_limit_error",
     431: "invalid_request_error",
     500: "api_error",
