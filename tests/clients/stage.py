@@ -22,6 +22,8 @@ max = 0
 [models.aliases]
 "anthropic/{MODEL}" = "{MODEL}"
 """
+FORGETS = "[chat]\nthoughts = 0"
+"""What a client drops does not come back."""
 COUNTS = ("input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "output_tokens")
 
 
@@ -54,11 +56,11 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @contextmanager
-def set_up(home: Path) -> Iterator[Stage]:
-    """Gateway and model, without a key."""
+def set_up(home: Path, more: str = "") -> Iterator[Stage]:
+    """Gateway and model, without a key; with more settings."""
     model = Weather()
     with FakeUpstream(model.answer) as upstream:
-        config = SETTINGS + anthropic(upstream.url)
+        config = f"{SETTINGS}\n{more}\n{anthropic(upstream.url)}"
         with GatewayProcess(home, config, environment={"UPSTREAM_CREDENTIAL": CREDENTIAL}) as gateway:
             yield Stage(gateway=gateway, upstream=upstream, model=model)
 
