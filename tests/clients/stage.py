@@ -41,9 +41,14 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
         """What clients of OpenAI's formats take for their base URL."""
         return f"{self.gateway.url}/v1"
 
+    @property
+    def place(self) -> dict[str, str]:
+        """Address and key."""
+        return {"url": self.url, "key": self.key}
+
     def asked(self, **more: object) -> str:
         """What a client's script is told."""
-        return json.dumps({"url": self.url, "key": self.key, "model": MODEL, "older": OLDER, **more})
+        return json.dumps({**self.place, "model": MODEL, "older": OLDER, **more})
 
     def check_ledger(self, wire: str = "chat", left: int = 0) -> None:
         """Every answer of the model is in the ledger, with what it has used; so many were left by their client."""
