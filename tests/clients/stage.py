@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from tests.clients.weather import Weather
+from tests.clients.weather import TOLD, USED, Weather, thought
 from tests.fake_upstream import FakeUpstream
 from tests.gateway_process import GatewayProcess, anthropic
 
@@ -58,6 +58,12 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
 
         assert (len(self.model.turns), left) == (len(asked), len(asked) - len(served))
         assert {(wire, 10, 700, 200, 50)} == {(row["wire"], *(row[name] for name in COUNTS)) for row in served}
+
+
+def response(number: int = 0, **more: object) -> dict[str, object]:
+    """What a program reads of a response that tells the weather, behind so many rounds."""
+    whole = {"status": "completed", "text": TOLD, "items": ["reasoning", "message"], "usage": USED, "model": MODEL}
+    return {**whole, "thought": thought(number)["thinking"], **more}
 
 
 @contextmanager

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.clients.outside import Outside
-from tests.clients.stage import MODEL, OLDER, Stage
-from tests.clients.weather import KEPT, REPORT, TOLD, USED, thought
+from tests.clients.stage import OLDER, Stage, response
+from tests.clients.weather import KEPT, REPORT, TOLD
 
 pytestmark = [pytest.mark.client, pytest.mark.timeout(180)]
 
@@ -22,12 +22,6 @@ REFUSED = {
 }
 
 
-def _gist(number: int = 0, **more: object) -> dict[str, object]:
-    """What is to come of a response that ends with what is told."""
-    whole = {"status": "completed", "text": TOLD, "items": ["reasoning", "message"], "usage": USED, "model": MODEL}
-    return {**whole, "thought": thought(number)["thinking"], **more}
-
-
 def test_everything(bare_stage: Stage, outside: Outside, common_programs: Path) -> None:
     """Whole, streamed, by its helpers, in loops and as forms; what fails is the SDK's own error.
 
@@ -36,14 +30,14 @@ def test_everything(bare_stage: Stage, outside: Outside, common_programs: Path) 
     poor = bare_stage.gateway.new_key(f"{bare_stage.key_name} poor", "--budget", "0.000001usd/day")
     said: dict[str, Any] = json.loads(outside.run(common_programs / "python", SCRIPT, bare_stage.asked(poor=poor)))
 
-    assert _gist() == said["whole"] == said["helped"]
-    assert [_gist()] * 2 == said["later"]
+    assert response() == said["whole"] == said["helped"]
+    assert [response()] * 2 == said["later"]
     told = {"pieces": [TOLD[:5], TOLD[5:]], "ends": ["response.created", "response.completed"]}
-    assert {**_gist(), **told, "is_numbered": True, "is_told_twice": True} == said["streamed"]
-    assert _gist(2, length=11) == said["loop"] == said["loop_streamed"]
-    assert _gist(2, length=11, thought="") == said["loop_unstored"]
-    assert _gist(2, length=11, model=OLDER) == said["older"]
-    assert _gist(2) == said["tools"] == said["tools_streamed"]
+    assert {**response(), **told, "is_numbered": True, "is_told_twice": True} == said["streamed"]
+    assert response(2, length=11) == said["loop"] == said["loop_streamed"]
+    assert response(2, length=11, thought="") == said["loop_unstored"]
+    assert response(2, length=11, model=OLDER) == said["older"]
+    assert response(2) == said["tools"] == said["tools_streamed"]
     assert [KEPT] * 6 == bare_stage.model.loops
     assert ["enabled"] * 3 == [turn.thinks for turn in bare_stage.model.turns if turn.asked["model"] == OLDER]
     assert [REPORT] * 3 == said["parsed"]

@@ -39,22 +39,22 @@ class Report(BaseModel):
     degrees: int
 
 
-def connect(name: str = ASKED["model"], key: str = ASKED["key"], profile: OpenAIModelProfile | None = THINKS) -> Model:
+def connect(name: str = ASKED["model"], key: str = ASKED["key"]) -> Model:
     """As its documentation says for a server that is not OpenAI's."""
     provider = OpenAIProvider(base_url=ASKED["url"], api_key=key)
     if ASKED["wire"] == "responses":
-        return OpenAIResponsesModel(name, provider=provider, profile=profile, settings=SHOWN)
+        return OpenAIResponsesModel(name, provider=provider, profile=THINKS, settings=SHOWN)
     return OpenAIChatModel(name, provider=provider)
 
 
 def connect_otherwise() -> Model:
-    """Of Chat Completions its model for OpenRouter, which keeps signatures; of Responses, when it is not told that the
-    model thinks.
+    """Of Chat Completions its model for OpenRouter, which keeps signatures; that of Responses as it is, without being
+    told that the model thinks.
     """
+    other = {"base_url": ASKED["other"]["url"], "api_key": ASKED["other"]["key"]}
     if ASKED["wire"] == "responses":
-        return connect(profile=None)
-    headers = {"x-clearway-reasoning": "openrouter"}
-    client = AsyncOpenAI(base_url=ASKED["url"], api_key=ASKED["key"], default_headers=headers)
+        return OpenAIResponsesModel(ASKED["model"], provider=OpenAIProvider(**other))
+    client = AsyncOpenAI(**other, default_headers={"x-clearway-reasoning": "openrouter"})
     return OpenRouterModel(f"anthropic/{ASKED['model']}", provider=OpenRouterProvider(openai_client=client))
 
 
