@@ -1,4 +1,4 @@
-"""OpenAI's official SDK for Python, in Responses, through the gateway; what it makes of Chat Completions is in tests/chat."""
+"""OpenAI's official SDK for Python, in Responses, through the gateway; for Chat Completions see tests/chat."""
 
 import json
 from pathlib import Path

@@ -123,7 +123,8 @@ def test_items_by_their_ids(bench: Bench, client: openai.OpenAI, *, stream: bool
             items = streamed.get_final_response().output
     else:
         items = client.responses.create(model=MODEL, input="hi").output  # type: ignore[assignment]  # likewise
-    talk: Any = [{"type": "item_reference", "id": item.id} for item in items] + [{"role": "user", "content": "on"}]
+    ids = [item.to_dict()["id"] for item in items]
+    talk: Any = [{"type": "item_reference", "id": one} for one in ids] + [{"role": "user", "content": "on"}]
     bench.script = _says(start(), text(0, "Yes."), end())
     client.responses.create(model=MODEL, input=[{"role": "user", "content": "hi"}, *talk])
     asked: Any = bench.upstream.received[-1].json()

@@ -7,6 +7,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import openai
 from openai.lib.responses_tool_runner import RegisteredFunction, ResponsesToolRunner
@@ -16,7 +17,7 @@ from pydantic import BaseModel
 ASKED = json.loads(sys.argv[1])
 MODEL = ASKED["model"]
 QUESTION: list[ResponseInputItemParam] = [{"role": "user", "content": "What is the weather?"}]
-SHOWN = {"summary": "auto"}
+SHOWN: Any = {"summary": "auto"}
 
 
 class Weather(BaseModel):
@@ -40,7 +41,7 @@ def connect(key: str = ASKED["key"], retries: int = 0, url: str = ASKED["url"]) 
     return openai.OpenAI(base_url=url, api_key=key, max_retries=retries)
 
 
-responses = connect().responses
+responses: Any = connect().responses
 
 
 def gist(said: Response) -> dict[str, object]:
@@ -69,10 +70,11 @@ def streamed() -> dict[str, object]:
     }
 
 
-def helped(**more: object) -> Response:
+def helped(*, model: str = MODEL, **more: object) -> Response:
     """By the stream helper."""
-    with responses.stream(model=MODEL, **more) as stream:
-        return stream.get_final_response()
+    with responses.stream(model=model, **more) as stream:
+        said: Response = stream.get_final_response()
+    return said
 
 
 def loop(answer_to: Callable[..., Response], model: str = MODEL, **more: object) -> dict[str, object]:
@@ -91,18 +93,23 @@ def loop(answer_to: Callable[..., Response], model: str = MODEL, **more: object)
 
 def run_tools(model: str = MODEL, *, stream: bool = False, **more: object) -> dict[str, object]:
     """The SDK's own loop."""
-    weather = RegisteredFunction.from_tool(WEATHER, execute=lambda asked: f"rain in {asked.city}")
-    runner = ResponsesToolRunner(functions=[weather])
-    return gist(runner.run(connect(), {"model": model, "input": QUESTION, **more}, stream=stream))
+
+    def rain(asked: Weather) -> str:
+        return f"rain in {asked.city}"
+
+    runner = ResponsesToolRunner(functions=[RegisteredFunction.from_tool(WEATHER, execute=rain)])
+    params: Any = {"model": model, "input": QUESTION, **more}
+    return gist(runner.run(connect(), params, stream=stream))
 
 
 def parsed() -> list[object]:
     """A form by a schema, whole and streamed, and as the arguments of a call."""
-    form = {"input": "Report.", "text_format": Report}
+    form: Any = {"input": "Report.", "text_format": Report}
     report = openai.pydantic_responses_function_tool(Report, name="report")
     called = responses.parse(model=MODEL, input="Report.", tools=[report])
     made = [item.parsed_arguments for item in called.output if item.type == "function_call"]
-    found = [responses.parse(model=MODEL, **form).output_parsed, helped(**form).output_parsed, *made]
+    streamed: Any = helped(**form)
+    found = [responses.parse(model=MODEL, **form).output_parsed, streamed.output_parsed, *made]
     return [one.model_dump() for one in found]
 
 
@@ -114,18 +121,18 @@ async def later() -> list[dict[str, object]]:
             return [gist(whole), gist(await stream.get_final_response())]
 
 
-def failure(call: Callable[[openai.OpenAI], object], **more: object) -> list[object]:
+def failure(call: Callable[[Any], object], key: str = ASKED["key"], url: str = ASKED["url"]) -> list[object]:
     """What a failed call raises; each would be tried twice more."""
     try:
-        call(connect(retries=2, **more))
+        call(connect(key, retries=2, url=url))
     except openai.APIError as error:
         return [type(error).__name__, getattr(error, "status_code", None), error.code, error.type, error.param]
     return []
 
 
-def ask(client: openai.OpenAI, **more: object) -> Response:
+def ask(client: openai.OpenAI) -> object:
     """The shortest question."""
-    return client.responses.create(model=MODEL, input="hi", **more)
+    return client.responses.create(model=MODEL, input="hi")
 
 
 print(  # noqa: T201
@@ -136,7 +143,7 @@ print(  # noqa: T201
             "streamed": streamed(),
             "helped": gist(helped(input="hi", reasoning=SHOWN)),
             "loop": loop(responses.create, reasoning=SHOWN),
-            "loop_streamed": loop(lambda model, **asked: helped(**asked), reasoning=SHOWN),
+            "loop_streamed": loop(helped, reasoning=SHOWN),
             "loop_unstored": loop(responses.create, store=False, include=["reasoning.encrypted_content"]),
             "older": loop(responses.create, ASKED["older"], reasoning={"effort": "medium", **SHOWN}),
             "tools": run_tools(reasoning=SHOWN),
@@ -144,7 +151,7 @@ print(  # noqa: T201
             "parsed": parsed(),
             "unknown_key": failure(ask, key=ASKED["key"] + "_"),
             "poor": failure(ask, key=ASKED["poor"]),
-            "refused": failure(lambda client: ask(client, background=True)),
+            "refused": failure(lambda client: client.responses.create(model=MODEL, input="hi", background=True)),
             "unreachable": failure(ask, url="http://127.0.0.1:9/v1"),
         }
     )
