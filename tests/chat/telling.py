@@ -29,9 +29,9 @@ def event(name: str, **members: object) -> bytes:
     return b"event: %b\ndata: %b\n\n" % (name.encode(), json.dumps({"type": name, **members}).encode())
 
 
-def start(usage: object = None) -> bytes:
+def start(usage: object = None, *, message_id: str = "msg_01A") -> bytes:
     """`message_start`."""
-    message = {"id": "msg_01A", "type": "message", "role": "assistant", "model": "claude-x", "content": []}
+    message = {"id": message_id, "type": "message", "role": "assistant", "model": "claude-x", "content": []}
     return event("message_start", message={**message, "stop_reason": None, "usage": usage or USAGE})
 
 

@@ -88,6 +88,20 @@ def test_a_budget_model_thinks_on(bench: Bench, client: openai.OpenAI) -> None:
     assert TURN == asked["messages"][1]["content"]
 
 
+@pytest.mark.parametrize("said", ["h\u00e4\n", ""])
+def test_instead_of_text_in_tags(bench: Bench, client: openai.OpenAI, said: str) -> None:
+    """C50: a client that says a thought as text has it replaced by the thought itself; where none is kept, it stays."""
+    turn = _loop(bench, client)
+    tagged = {"type": "text", "text": f"<think>\n{said}\n</think>"}
+    turn["content"] = [tagged, {"type": "text", "text": turn["content"]}]
+    asked = _sent_on(bench, client, turn)
+    with connected(bench.gateway.url, bench.gateway.new_key(f"tags of another {len(said)}")) as another:
+        lost = _sent_on(bench, another, turn)
+
+    assert TURN == asked["messages"][1]["content"]
+    assert tagged == lost["messages"][1]["content"][0]
+
+
 @pytest.mark.parametrize("how", ["edited", "other-model", "other-key", "fewer-calls"])
 def test_not_put_back(bench: Bench, client: openai.OpenAI, how: str) -> None:
     """C50: only the very turn gets its thoughts, from the same model and for the same key."""

@@ -7,7 +7,7 @@ import pytest
 
 from tests.clients.installed import MISSING, NODE, modules_with, programs_of
 from tests.clients.outside import Outside
-from tests.clients.stage import Stage, enter, set_up
+from tests.clients.stage import FORGETS, Stage, enter, set_up
 from tools import clients
 
 
@@ -59,6 +59,18 @@ def _shared_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 def stage(_shared_stage: Stage, request: pytest.FixtureRequest) -> Stage:
     """One gateway for all tests; the key, and what the model was asked, is this test's alone."""
     return enter(_shared_stage, f"{request.path.stem} {request.node.name}"[:60])
+
+
+@pytest.fixture(scope="session")
+def _shared_bare_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with set_up(tmp_path_factory.mktemp("bare"), FORGETS) as shared:
+        yield shared
+
+
+@pytest.fixture
+def bare_stage(_shared_bare_stage: Stage, request: pytest.FixtureRequest) -> Stage:
+    """The same with a gateway that keeps no thoughts, so that those that come back were in the client's hands."""
+    return enter(_shared_bare_stage, f"{request.path.stem} {request.node.name}"[:60])
 
 
 @pytest.fixture

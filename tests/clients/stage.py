@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from tests.clients.weather import Weather
+from tests.clients.weather import TOLD, USED, Weather, thought
 from tests.fake_upstream import FakeUpstream
 from tests.gateway_process import GatewayProcess, anthropic
 
@@ -22,6 +22,8 @@ max = 0
 [models.aliases]
 "anthropic/{MODEL}" = "{MODEL}"
 """
+FORGETS = "[chat]\nthoughts = 0"
+"""What a client drops does not come back."""
 COUNTS = ("input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "output_tokens")
 
 
@@ -39,9 +41,14 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
         """What clients of OpenAI's formats take for their base URL."""
         return f"{self.gateway.url}/v1"
 
+    @property
+    def place(self) -> dict[str, str]:
+        """Address and key."""
+        return {"url": self.url, "key": self.key}
+
     def asked(self, **more: object) -> str:
         """What a client's script is told."""
-        return json.dumps({"url": self.url, "key": self.key, "model": MODEL, "older": OLDER, **more})
+        return json.dumps({**self.place, "model": MODEL, "older": OLDER, **more})
 
     def check_ledger(self, wire: str = "chat", left: int = 0) -> None:
         """Every answer of the model is in the ledger, with what it has used; so many were left by their client."""
@@ -53,12 +60,18 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
         assert {(wire, 10, 700, 200, 50)} == {(row["wire"], *(row[name] for name in COUNTS)) for row in served}
 
 
+def response(number: int = 0, **more: object) -> dict[str, object]:
+    """What a program reads of a response that tells the weather, behind so many rounds."""
+    whole = {"status": "completed", "text": TOLD, "items": ["reasoning", "message"], "usage": USED, "model": MODEL}
+    return {**whole, "thought": thought(number)["thinking"], **more}
+
+
 @contextmanager
-def set_up(home: Path) -> Iterator[Stage]:
-    """Gateway and model, without a key."""
+def set_up(home: Path, more: str = "") -> Iterator[Stage]:
+    """Gateway and model, without a key; with more settings."""
     model = Weather()
     with FakeUpstream(model.answer) as upstream:
-        config = SETTINGS + anthropic(upstream.url)
+        config = f"{SETTINGS}\n{more}\n{anthropic(upstream.url)}"
         with GatewayProcess(home, config, environment={"UPSTREAM_CREDENTIAL": CREDENTIAL}) as gateway:
             yield Stage(gateway=gateway, upstream=upstream, model=model)
 

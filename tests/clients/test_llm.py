@@ -7,7 +7,7 @@ import pytest
 
 from tests.clients.outside import Outside
 from tests.clients.stage import MODEL, Stage
-from tests.clients.weather import KEPT, REPORT, TOLD
+from tests.clients.weather import KEPT, REPORT, TOLD, thought
 
 pytestmark = [pytest.mark.client, pytest.mark.timeout(180)]
 
@@ -30,7 +30,7 @@ def weather(city: str) -> str:
 def test_everything(stage: Stage, outside: Outside, common_programs: Path) -> None:
     """Streamed, in a loop of tools that then goes on as a conversation, in a form; its own log has the usage.
 
-    It drops thoughts.
+    It drops thoughts, and the gateway puts them back, into the conversation that goes on, too.
     """
     settings = outside.home / ".config" / "io.datasette.llm"
     settings.mkdir(parents=True)
@@ -44,7 +44,8 @@ def test_everything(stage: Stage, outside: Outside, common_programs: Path) -> No
     logged = json.loads(outside.run(common_programs / "llm", "logs", "--json", "-n", "9"))
     assert [(910, 50)] * 4 == [(entry["input_tokens"], entry["output_tokens"]) for entry in logged]
     assert 700 == json.loads(logged[0]["token_details"])["prompt_tokens_details"]["cached_tokens"]
-    assert [KEPT] * 1 == stage.model.loops
+    assert [KEPT] == stage.model.loops
     goes_on = stage.model.turns[3].asked["messages"]
     assert ["user", "assistant", "user", "assistant", "user", "assistant", "user"] == [one["role"] for one in goes_on]
+    assert [*KEPT, [thought(2)]] == [one["content"][:1] for one in goes_on if one["role"] == "assistant"]
     stage.check_ledger()

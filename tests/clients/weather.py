@@ -7,6 +7,7 @@ Used by tests/clients, through any door of a gateway.
 """
 
 import base64
+import itertools
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -47,6 +48,7 @@ class Weather:
     """
 
     def __init__(self) -> None:
+        self._numbers = itertools.count()
         self.turns: list[Turn] = []
         """Every request since the last `forget`."""
 
@@ -58,7 +60,7 @@ class Weather:
         """The script."""
         if received.method == "GET":
             return json_answer({"data": MODELS, "has_more": False, "first_id": None, "last_id": None})
-        turn = Turn(received.json())
+        turn = Turn(received.json(), next(self._numbers))
         self.turns.append(turn)
         problem = next(turn.problems(), None)
         if problem:
@@ -74,7 +76,8 @@ class Weather:
 class Turn:
     """One request."""
 
-    def __init__(self, asked: object) -> None:
+    def __init__(self, asked: object, number: int) -> None:
+        self._id = f"msg_weather{number}"  # never the same twice: some clients look
         assert isinstance(asked, dict)
         self.asked: dict[str, Any] = asked
         self._messages = [(message["role"], _blocks(message["content"])) for message in asked["messages"]]
@@ -115,7 +118,7 @@ class Turn:
     def says(self) -> Iterator[Piece]:
         """The events of the answer; to who says `WAIT`, no end of it."""
         number = len(self.rounds)
-        yield start()
+        yield start(message_id=self._id)
         blocks = self.thinks not in ("", "disabled")
         if blocks:
             made = thought(number)

@@ -25,6 +25,13 @@ PLACES = {
     "aider": "aider",
 }
 """Where each section's client is installed."""
+WIRES = {
+    "instructor": ["chat"],
+    "llm": ["chat"],
+    "aider": ["chat"],
+    "OpenAI's Agents SDK": ["responses"],
+}
+"""What the recipes of one speak that do not speak both formats."""
 PROGRAMS = {"python": "python recipe", "js": "node recipe.mjs", "sh": "bash -euo pipefail recipe"}
 
 
@@ -68,4 +75,6 @@ def test_recipe(section: str, gateway: GatewayProcess, tmp_path: Path) -> None:
                 assert said.strip()
 
     served = [row for row in gateway.settled(1, "--key", section) if row["outcome"] == "ok"]
-    assert {("chat", 200)} == {(row["wire"], row["status"]) for row in served}
+    assert {(wire, 200) for wire in WIRES.get(section, ["chat", "responses"])} == {
+        (row["wire"], row["status"]) for row in served
+    }

@@ -35,6 +35,16 @@ def test_found_again(thoughts: Thoughts) -> None:
     assert [None, None] == [thoughts.find("b", "toolu_1"), thoughts.find("a", "toolu_2")]
 
 
+def test_items_too(thoughts: Thoughts) -> None:
+    """An item is found by its id, by its owner alone, and never taken for what was thought."""
+    thoughts.keep("a", _kept("rs_1"))
+    thoughts.keep_item("a", "rs_1", b"{}")
+
+    assert b"{}" == thoughts.find_item("a", "rs_1")
+    assert _kept("rs_1") == thoughts.find("a", "rs_1")
+    assert [None, None] == [thoughts.find_item("b", "rs_1"), thoughts.find_item("a", "rs_2")]
+
+
 def test_the_last_one_counts(thoughts: Thoughts) -> None:
     """Kept under one name twice, it takes the room of one."""
     thoughts.keep("a", _kept("toolu_1"))

@@ -46,7 +46,7 @@ def ask(
         is_strict=strict,
         is_codex=codex,
         history=history,
-        references=references or {},
+        refer=(references or {}).get,
         caches=caches,
         drops_hosted=drops_hosted,
     )

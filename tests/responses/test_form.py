@@ -8,7 +8,6 @@ from openai.types.responses import Response
 
 from clearway.wire.hub.notes import Refusal
 from clearway.wire.responses.form import Called
-from clearway.wire.responses.items import referred
 from tests.responses.requesting import PNG, Json, ask, call, counted, function, message, output, sealed, sent, warnings
 from tests.responses.test_sent import AGENTS, FINDS, PATCH_TOOL, SCHEMA, THOUGHT, USER
 from tests.upstream_types import MISSING, at
@@ -174,12 +173,22 @@ def test_an_item_that_is_referred_to() -> None:
     """R14: a reference stands for the item that is kept under its id."""
     given: list[Json] = [USER, {"type": "item_reference", "id": "msg_1"}, {"id": "msg_2"}, USER]
 
-    assert ["msg_1", "msg_2"] == referred({"input": given})
     body = sent(ask(references={"msg_1": SAID, "msg_2": SAID}, input=given))
     assert [{"type": "text", "text": "hello"}] * 2 == at(body, "messages.1.content")
     with pytest.raises(Refusal) as refused:
         ask(references={"msg_1": SAID}, input=given)
     assert "input[2]" == refused.value.param
+
+
+def test_a_thought_that_is_referred_to() -> None:
+    """R14: where it is not kept the turn goes on without it, and it is told."""
+    given: list[Json] = [USER, {"type": "item_reference", "id": "rs_1"}, call("t", "f"), output("t")]
+    kept = ask(references={"rs_1": sealed([THOUGHT])}, input=given)
+    lost = ask(input=given)
+
+    assert THOUGHT == at(sent(kept), "messages.1.content.0")
+    assert "tool_use" == at(sent(lost), "messages.1.content.0.type")
+    assert ["dropped:input[1]=reasoning without encrypted_content"] == warnings(lost)
 
 
 def test_tokens_are_counted() -> None:

@@ -114,6 +114,39 @@ def test_tool_loop(bench: Bench, client: openai.OpenAI, how: str) -> None:
     assert [{"type": "tool_result", "tool_use_id": "toolu_1", "content": "rain"}] == asked["messages"][2]["content"]
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_items_by_their_ids(bench: Bench, client: openai.OpenAI, *, stream: bool) -> None:
+    """R14, R15: a client that sends only the ids of the items it was told of gets the same turn, under its own key."""
+    bench.script = _says(start(), thinking(0, "hm", signature="c2ln"), text(1, "So"), end())
+    if stream:
+        with client.responses.stream(model=MODEL, input="hi") as streamed:
+            items = streamed.get_final_response().output
+    else:
+        items = client.responses.create(model=MODEL, input="hi").output  # type: ignore[assignment]  # likewise
+    ids = [item.to_dict()["id"] for item in items]
+    talk: Any = [{"type": "item_reference", "id": one} for one in ids] + [{"role": "user", "content": "on"}]
+    bench.script = _says(start(), text(0, "Yes."), end())
+    client.responses.create(model=MODEL, input=[{"role": "user", "content": "hi"}, *talk])
+    asked: Any = bench.upstream.received[-1].json()
+    other = bench.gateway.new_key(f"not the one of the items {stream}")
+    with connected(bench.gateway.url, other) as another, pytest.raises(openai.BadRequestError) as refused:
+        another.responses.create(model=MODEL, input=talk)
+
+    assert [THOUGHT, {"type": "text", "text": "So"}] == [
+        {name: value for name, value in block.items() if name != "cache_control"}
+        for block in asked["messages"][1]["content"]
+    ]
+    assert "input[1]" == refused.value.param
+
+
+def test_items_that_are_not_stored(bench: Bench, client: openai.OpenAI) -> None:
+    """R14: `store: false` is kept to: the item is not there, which is told as what to do about it."""
+    bench.script = _says(start(), text(0, "So"), end())
+    (item,) = client.responses.create(model=MODEL, input="hi", store=False).output
+    with pytest.raises(openai.BadRequestError, match="send the item itself"):
+        client.responses.create(model=MODEL, input=[{"type": "item_reference", "id": str(item.id)}])
+
+
 def test_sealed_for_one_key(bench: Bench, client: openai.OpenAI) -> None:
     """R16: what was sealed for one key is opened for no other; the turn works all the same, and it is told."""
     bench.script = _says(*LOOP)

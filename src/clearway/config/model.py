@@ -180,8 +180,8 @@ class OpenAI(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     `reasoning_details`), `openrouter`, `litellm`, `deepseek`, `none`. A request may say it with
     `x-clearway-reasoning`. Default `default`."""
     thoughts: Annotated[int, msgspec.Meta(ge=0, extra={"unit": "bytes"})] = 64_000_000
-    """What models thought is kept in memory and put back for clients that drop it, up to so many bytes, an eighth
-    of them for one key. 0: it is not kept. Default 64MB."""
+    """What models thought is kept in memory and put back for clients that drop it, and items of responses for clients
+    that send their ids alone; up to so many bytes, an eighth of them for one key. 0: none is kept. Default 64MB."""
     thoughts_s: Seconds = 3600.0
     """How long it is kept. Default 3600."""
 

@@ -1,7 +1,8 @@
 """Responses, as the walk's translator needs it.
 
 Responses are not kept here: what would need it is refused by its name, and thoughts travel in the
-client's hands, sealed. Used by gateway/translate.
+client's hands, sealed. Items are, for a while and in memory, for clients that send their ids alone.
+Used by gateway/translate.
 """
 
 from functools import partial
@@ -10,7 +11,7 @@ from clearway.core.fields import Headers
 from clearway.core.secret import Secret
 from clearway.gateway.headers import first
 from clearway.gateway.translate import Known, Made
-from clearway.wire.hub.typed import read
+from clearway.wire.hub.typed import Json, read
 from clearway.wire.responses.envelope import Envelope
 from clearway.wire.responses.places import param_of
 from clearway.wire.responses.request import Asking, count, translate
@@ -33,7 +34,9 @@ class ResponsesSpoke:
         """See `Spoke.make`."""
         envelope = Envelope(self._secret, known.owner)
         asking = _asking(known, envelope)
-        made = translate(read(plain), asking)
+        fields = read(plain)
+        keep = None if fields.get("store") is False else known.keep_item
+        made = translate(fields, asking)
         seal = partial(envelope.seal, model=known.model)
         return Made(
             body=made.body,
@@ -43,7 +46,7 @@ class ResponsesSpoke:
             betas=made.betas,
             plan=made.plan,
             may_pause=made.may_pause,
-            teller=ResponsesTeller(made.form, seal, known.exchange_id, is_stream=made.is_stream),
+            teller=ResponsesTeller(made.form, seal, known.exchange_id, is_stream=made.is_stream, keep=keep),
             finds=partial(param_of, body=plain, asking=asking),
         )
 
@@ -63,8 +66,14 @@ def _asking(known: Known, envelope: Envelope) -> Asking:
         caches=known.caches,
         is_codex=_is_codex(known.headers),
         envelope=envelope,
+        refer=partial(_refer, known),
         recall=known.recall,
     )
+
+
+def _refer(known: Known, item_id: str) -> Json | None:
+    kept = known.find_item(item_id)
+    return None if kept is None else read(kept)
 
 
 def _is_codex(headers: Headers) -> bool:

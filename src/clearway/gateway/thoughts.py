@@ -1,10 +1,10 @@
-"""What models thought, kept for a while for clients that drop it.
+"""What models thought, kept for a while for clients that drop it; and items, for those that only name them.
 
-In memory only, and each owner's by itself: what was thought for one key is never put
-into a request of another's. Whoever keeps more than an eighth of the room loses their
+In memory only, and each owner's by itself: what was made for one key is never put into a
+request of another's. Whoever keeps more than an eighth of the room loses their
 own oldest first, so that one cannot push out all others.
 Growth: `room` bytes, overhead included.
-Used by gateway/chat.
+Used by gateway/translate.
 """
 
 from collections import OrderedDict
@@ -18,6 +18,8 @@ from clearway.wire.hub.kept import Kept, Recall, name_of
 _SHARE = 8
 _OVERHEAD = 400
 """Bytes of an entry beside what is kept; measured."""
+_ITEM = "item "
+"""Before the id of an item, so that it is never taken for a call."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Kept).decode
@@ -71,21 +73,11 @@ class Thoughts:
 
     def keep(self, owner: str, kept: Kept) -> None:
         """Keep what was thought in one turn; what is larger than its owner's share is not."""
-        now = self._clock.monotonic()
-        entry = _Entry(_encode(kept), now + self._lasts_s)
-        share = self._room // _SHARE
-        if entry.size > share:
-            return
-        owned = self._owned.setdefault(owner, _Owned())
-        self._owned.move_to_end(owner)
-        name = name_of(kept)
-        self._take_out(owned, name)
-        owned.entries[name] = entry
-        owned.size += entry.size
-        self._size += entry.size
-        while owned.size > share or _oldest(owned).ends <= now:
-            self._take_out(owned, next(iter(owned.entries)))
-        self._make_room()
+        self._keep(owner, name_of(kept), _encode(kept))
+
+    def keep_item(self, owner: str, item_id: str, item: bytes) -> None:
+        """Keep an item of a response, as JSON, within the same bounds."""
+        self._keep(owner, _ITEM + item_id, item)
 
     def of(self, owner: str) -> Recall | None:
         """Finds what is kept of an owner's; None: nothing is."""
@@ -94,11 +86,35 @@ class Thoughts:
 
     def find(self, owner: str, name: str) -> Kept | None:
         """What is kept under a name."""
+        found = self._find(owner, name)
+        return None if found is None else _decode(found)
+
+    def find_item(self, owner: str, item_id: str) -> bytes | None:
+        """The item of that id."""
+        return self._find(owner, _ITEM + item_id)
+
+    def _find(self, owner: str, name: str) -> bytes | None:
         owned = self._owned.get(owner)
         entry = owned.entries.get(name) if owned is not None else None
         if entry is None or entry.ends <= self._clock.monotonic():
             return None
-        return _decode(entry.kept)
+        return entry.kept
+
+    def _keep(self, owner: str, name: str, kept: bytes) -> None:
+        now = self._clock.monotonic()
+        entry = _Entry(kept, now + self._lasts_s)
+        share = self._room // _SHARE
+        if entry.size > share:
+            return
+        owned = self._owned.setdefault(owner, _Owned())
+        self._owned.move_to_end(owner)
+        self._take_out(owned, name)
+        owned.entries[name] = entry
+        owned.size += entry.size
+        self._size += entry.size
+        while owned.size > share or _oldest(owned).ends <= now:
+            self._take_out(owned, next(iter(owned.entries)))
+        self._make_room()
 
     def _make_room(self) -> None:
         """Let go of the oldest of whoever has kept nothing for the longest time."""

@@ -74,6 +74,10 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     is_strict: bool
     caches: bool
     recall: Recall | None
+    find_item: Callable[[str], bytes | None]
+    """Finds an item of an earlier response by its id."""
+    keep_item: Callable[[str, bytes], None]
+    """Takes the items of this one."""
     headers: Headers
     exchange_id: str
 
@@ -205,6 +209,8 @@ class Translator:
             is_strict=key is not None and key.strict,
             caches=self._settings.caches if key is None or key.caches is None else key.caches,
             recall=self._thoughts.of(owner),
+            find_item=partial(self._thoughts.find_item, owner),
+            keep_item=partial(self._thoughts.keep_item, owner),
             headers=walk.call.headers,
             exchange_id=walk.exchange.id,
         )

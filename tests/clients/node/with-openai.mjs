@@ -8,7 +8,7 @@ const require = createRequire(join(argv[2], 'package.json'));
 const { default: OpenAI } = require('openai');
 const { zodResponseFormat, zodFunction } = require('openai/helpers/zod');
 const { z } = require('zod');
-const { url, key, model, older, poor } = JSON.parse(argv[3]);
+const { url, key, model, older, poor, other } = JSON.parse(argv[3]);
 
 const messages = [{ role: 'user', content: 'What is the weather?' }];
 const Report = z.object({ city: z.string(), degrees: z.number() });
@@ -100,9 +100,11 @@ async function loop(answerTo, headers = {}) {
   }
 }
 
-const by_create = async (asked) => (await completions.create(asked)).choices[0].message;
-const by_helper = async (asked, more) =>
-  (await completions.stream(asked, more).finalChatCompletion()).choices[0].message;
+/** Behind a gateway that puts nothing back. */
+const alone = connect(other.key, { baseURL: other.url }).chat.completions;
+const by_create = (on) => async (asked) => (await on.create(asked)).choices[0].message;
+const by_helper = (on) => async (asked, more) =>
+  (await on.stream(asked, more).finalChatCompletion()).choices[0].message;
 
 async function parse() {
   const form = { model, messages, response_format: zodResponseFormat(Report, 'report') };
@@ -131,9 +133,9 @@ console.log(
     tools: await runTools(model),
     tools_streamed: await runTools(model, { stream: true }),
     older: await runTools(older, { reasoning_effort: 'medium' }),
-    kept: await loop(by_create),
-    kept_in_part: await loop(by_helper),
-    kept_in_blocks: await loop(by_helper, { 'x-clearway-reasoning': 'litellm' }),
+    kept: await loop(by_create(alone)),
+    kept_in_part: await loop(by_helper(completions)),
+    kept_in_blocks: await loop(by_helper(alone), { 'x-clearway-reasoning': 'litellm' }),
     parsed: await parse(),
     aborted: await abort(),
     models: await models(),

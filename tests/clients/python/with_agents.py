@@ -1,4 +1,4 @@
-"""OpenAI's Agents SDK, over Chat Completions, against a gateway; prints one JSON object with what came back.
+"""OpenAI's Agents SDK, over one of OpenAI's formats, against a gateway; prints one JSON object with what came back.
 
 Run by tests/clients/test_agents.py in an environment of its own; what is asked is its only argument, in JSON.
 """
@@ -7,7 +7,16 @@ import asyncio
 import json
 import sys
 
-from agents import Agent, ModelSettings, OpenAIChatCompletionsModel, RunConfig, Runner, function_tool
+from agents import (
+    Agent,
+    Model,
+    ModelSettings,
+    OpenAIChatCompletionsModel,
+    OpenAIResponsesModel,
+    RunConfig,
+    Runner,
+    function_tool,
+)
 from openai import AsyncOpenAI
 from openai.types.shared import Reasoning
 from pydantic import BaseModel
@@ -29,13 +38,14 @@ class Report(BaseModel):
     degrees: int
 
 
-def connect(model: str = ASKED["model"], key: str = ASKED["key"]) -> OpenAIChatCompletionsModel:
-    """As its documentation says for a server that is not OpenAI's."""
+def connect(model: str = ASKED["model"], key: str = ASKED["key"]) -> Model:
+    """As its documentation says for a server that is not OpenAI's; Responses is what it speaks by default."""
     client = AsyncOpenAI(base_url=ASKED["url"], api_key=key, max_retries=0)
-    return OpenAIChatCompletionsModel(model, openai_client=client)
+    made = OpenAIResponsesModel if ASKED["wire"] == "responses" else OpenAIChatCompletionsModel
+    return made(model, openai_client=client)
 
 
-def make(model: OpenAIChatCompletionsModel, **more: object) -> Agent:
+def make(model: Model, **more: object) -> Agent:
     """An agent."""
     settings = ModelSettings(include_usage=True, reasoning=more.pop("reasoning", None))
     return Agent("Forecaster", instructions="Be brief.", model=model, model_settings=settings, **more)
@@ -52,6 +62,13 @@ async def run(agent: Agent) -> dict[str, object]:
         "usage": [usage.input_tokens, usage.input_tokens_details.cached_tokens, usage.output_tokens],
         "requests": usage.requests,
     }
+
+
+async def talk(agent: Agent) -> dict[str, object]:
+    """A second question, behind all that was said."""
+    done = await Runner.run(agent, QUESTION, run_config=QUIET)
+    asked = [*done.to_input_list(), {"role": "user", "content": "Again."}]
+    return {"output": (await Runner.run(agent, asked, run_config=QUIET)).final_output, "length": len(asked)}
 
 
 async def stream(agent: Agent) -> dict[str, object]:
@@ -82,6 +99,7 @@ async def main() -> None:
         "whole": await run(make(connect())),
         "loop": await run(make(connect(), tools=tools)),
         "streamed": await stream(make(connect(), tools=tools)),
+        "talk": await talk(make(connect(), tools=tools)),
         "form": await run(make(connect(), tools=tools, output_type=Report)),
         "older": await run(make(connect(ASKED["older"]), tools=tools, reasoning=medium)),
         "refused": await refused(),

@@ -37,6 +37,7 @@ def connect(model: str = ASKED["model"], key: str = ASKED["key"], effort: str | 
         api_key=SecretStr(key),
         max_retries=0,
         stream_usage=True,
+        use_responses_api=ASKED["wire"] == "responses",
         reasoning_effort=effort,
     )
 
@@ -46,7 +47,7 @@ def gist(message: AIMessage) -> dict[str, object]:
     return {
         "text": message.text,
         "usage": message.usage_metadata,
-        "finish_reason": message.response_metadata.get("finish_reason"),
+        "finish_reason": message.response_metadata.get("finish_reason") or message.response_metadata.get("status"),
         "model": message.response_metadata.get("model_name"),
     }
 

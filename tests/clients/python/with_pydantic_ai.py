@@ -11,15 +11,20 @@ import sys
 from openai import AsyncOpenAI
 from pydantic import BaseModel
 from pydantic_ai import Agent, BinaryContent, ModelResponse, NativeOutput, ThinkingPart
-from pydantic_ai.models.openai import OpenAIChatModel, OpenAIChatModelSettings
+from pydantic_ai.models import Model
+from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel, OpenAIResponsesModelSettings
 from pydantic_ai.models.openrouter import OpenRouterModel
+from pydantic_ai.profiles.openai import OpenAIModelProfile
 from pydantic_ai.providers.openai import OpenAIProvider
 from pydantic_ai.providers.openrouter import OpenRouterProvider
 
 ASKED = json.loads(sys.argv[1])
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYGD4DwABBAEAX+XDSwAAAABJRU5ErkJggg=="
 QUESTION = "What is the weather?"
-MEDIUM = OpenAIChatModelSettings(openai_reasoning_effort="medium")
+MEDIUM = OpenAIResponsesModelSettings(openai_reasoning_effort="medium")
+SHOWN = OpenAIResponsesModelSettings(openai_reasoning_summary="auto")
+THINKS = OpenAIModelProfile(openai_supports_reasoning=True, openai_supports_encrypted_reasoning_content=True)
+"""What it knows of OpenAI's own models that think."""
 
 
 def weather(city: str) -> str:
@@ -34,15 +39,22 @@ class Report(BaseModel):
     degrees: int
 
 
-def connect(name: str = ASKED["model"], key: str = ASKED["key"]) -> OpenAIChatModel:
+def connect(name: str = ASKED["model"], key: str = ASKED["key"]) -> Model:
     """As its documentation says for a server that is not OpenAI's."""
-    return OpenAIChatModel(name, provider=OpenAIProvider(base_url=ASKED["url"], api_key=key))
+    provider = OpenAIProvider(base_url=ASKED["url"], api_key=key)
+    if ASKED["wire"] == "responses":
+        return OpenAIResponsesModel(name, provider=provider, profile=THINKS, settings=SHOWN)
+    return OpenAIChatModel(name, provider=provider)
 
 
-def connect_as_openrouter() -> OpenRouterModel:
-    """Its model for OpenRouter, which keeps signatures, with another address."""
-    headers = {"x-clearway-reasoning": "openrouter"}
-    client = AsyncOpenAI(base_url=ASKED["url"], api_key=ASKED["key"], default_headers=headers)
+def connect_otherwise() -> Model:
+    """Of Chat Completions its model for OpenRouter, which keeps signatures; that of Responses as it is, without being
+    told that the model thinks.
+    """
+    other = {"base_url": ASKED["other"]["url"], "api_key": ASKED["other"]["key"]}
+    if ASKED["wire"] == "responses":
+        return OpenAIResponsesModel(ASKED["model"], provider=OpenAIProvider(**other))
+    client = AsyncOpenAI(**other, default_headers={"x-clearway-reasoning": "openrouter"})
     return OpenRouterModel(f"anthropic/{ASKED['model']}", provider=OpenRouterProvider(openai_client=client))
 
 
@@ -85,7 +97,7 @@ print(  # noqa: T201
         {
             "whole": run(Agent(connect(), instructions="Be brief.")),
             "loop": run(Agent(connect(), tools=[weather])),
-            "kept": run(Agent(connect_as_openrouter(), tools=[weather])),
+            "otherwise": run(Agent(connect_otherwise(), tools=[weather])),
             "older": run(Agent(connect(ASKED["older"]), tools=[weather], model_settings=MEDIUM)),
             "form": run(Agent(connect(), tools=[weather], output_type=Report)),
             "native": run(Agent(connect(), output_type=NativeOutput(Report))),

@@ -2,12 +2,13 @@
 
 Owns what is kept of one answer, the names under which it is found again, and how it
 gets back into its place. A turn gets it back only while it says what it said: the same
-calls, and around them the same text.
+calls, and around them the same text, beside which it may hold thoughts as text in tags.
 Rules: a block of thinking goes back as it came, to the byte, and stands where it stood
 (the Messages API's on extended thinking, read 2026-11-21).
 Used by the translators of every spoke, and by gateway/thoughts, which holds it.
 """
 
+import re
 from collections.abc import Callable
 from hashlib import blake2b
 
@@ -19,6 +20,8 @@ from clearway.wire.hub.turns import Block, Item
 THOUGHT = -1
 CALL = -2
 """Places in a turn; any other number is the length of a text, in characters."""
+_TAGGED = re.compile(r"\s*<think>.*</think>\s*", re.DOTALL)
+"""Thoughts as some clients send them that do not take them for the model's own (pydantic-ai 2.68, read 2026-11-27)."""
 
 
 class Kept(msgspec.Struct, frozen=True, array_like=True):
@@ -177,6 +180,14 @@ def put_back(recall: Recall, model: str, blocks: list[Block]) -> list[Block] | N
     calls = [block for block in blocks if block.get("type") == "tool_use"]
     if len(texts) + len(calls) != len(blocks):
         return None
+    made = _matched(recall, model, texts, calls)
+    spoken = [block for block in texts if not _TAGGED.fullmatch(str(block["text"]))]
+    if made is None and len(spoken) < len(texts):
+        made = _matched(recall, model, spoken, calls)
+    return made
+
+
+def _matched(recall: Recall, model: str, texts: list[Block], calls: list[Block]) -> list[Block] | None:
     said = "".join(str(block["text"]) for block in texts)
     called, text = tuple(str(block["id"]) for block in calls), _hash(said)
     kept = recall(called[0] if called else text.hex())

@@ -4,7 +4,7 @@ Source: `ResponseInputItemParam` of the `openai` SDK 3.x (read 2026-11-21).
 Used by request.py, reader.py and the gateway.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -20,6 +20,7 @@ _OWN: dict[str, Kind] = {
     "apply_patch_call": "apply_patch",
     "tool_search_call": "tool_search",
 }
+_REASONING = "rs_"
 
 
 class Placed(msgspec.Struct, frozen=True):
@@ -31,21 +32,27 @@ class Placed(msgspec.Struct, frozen=True):
     kind: str
 
 
-def read_items(
-    raw: object, history: Sequence[Json], references: Mapping[str, Json], *, has_before: bool
-) -> list[Placed]:
+Refer = Callable[[str], Json | None]
+"""Finds an item by its id."""
+
+
+def nothing(_: str) -> None:
+    """Where no items are kept."""
+
+
+def read_items(raw: object, history: Sequence[Json], refer: Refer, *, has_before: bool) -> list[Placed]:
     """The items, those of earlier responses first.
 
     Args:
         raw: The `input`.
         history: Items of the responses before.
-        references: Items that are kept, by id.
+        refer: Finds items that are kept.
         has_before: There is a response before, so that nothing needs to be added.
 
     Raises:
         Refusal: One is of no form that is known.
     """
-    before = [_placed(item, f"history[{place}]", {}) for place, item in enumerate(history)]
+    before = [_placed(item, f"history[{place}]", nothing) for place, item in enumerate(history)]
     if raw is None:
         if has_before:
             return before
@@ -53,30 +60,27 @@ def read_items(
     if isinstance(raw, str):
         raw = [{"type": "message", "role": "user", "content": raw}]
     given = listed(raw, "input")
-    return before + [_placed(item, f"input[{place}]", references) for place, item in enumerate(given)]
-
-
-def referred(fields: Json) -> list[str]:
-    """The ids of items that a request refers to without holding them."""
-    given = fields.get("input")
-    items = [item for item in given if isinstance(item, dict)] if isinstance(given, list) else []
-    return [item["id"] for item in items if isinstance(item.get("id"), str) and _is_reference(item)]
+    return before + [_placed(item, f"input[{place}]", refer) for place, item in enumerate(given)]
 
 
 def _is_reference(item: Json) -> bool:
     return item.get("type") == "item_reference" or (item.get("type") is None and "role" not in item and "id" in item)
 
 
-def _placed(raw: object, where: str, references: Mapping[str, Json]) -> Placed:
+def _placed(raw: object, where: str, refer: Refer) -> Placed:
     given = typed(raw, InputItem, where)
     assert isinstance(raw, dict)  # noqa: S101  # `typed` has looked
     if not _is_reference(raw):
         return Placed(given, raw, where, given.type or "message")
-    kept = references.get(given.id or "")
+    item_id = given.id or ""
+    kept = refer(item_id)
+    if kept is None and item_id.startswith(_REASONING):
+        # What was thought can be done without, or comes back by the call behind it.
+        kept = {"type": "reasoning"}
     if kept is None:
         hint = "send the item itself"
-        raise Refusal(where, f"no item {(given.id or '')[:64]!r} is kept", "unsupported_value", hint=hint)
-    return _placed(kept, where, {})
+        raise Refusal(where, f"no item {item_id[:64]!r} is kept", "unsupported_value", hint=hint)
+    return _placed(kept, where, nothing)
 
 
 def called_in(items: list[Placed]) -> dict[str, Called]:

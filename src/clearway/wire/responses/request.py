@@ -6,7 +6,7 @@ Source: the tables of `docs/responses.md`.
 Used by gateway/responses.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -27,7 +27,7 @@ from clearway.wire.responses.echo import echo_of
 from clearway.wire.responses.envelope import Envelope
 from clearway.wire.responses.fields import MAPPED, RULES
 from clearway.wire.responses.form import Called, Form
-from clearway.wire.responses.items import Placed, called_in, read_items
+from clearway.wire.responses.items import Placed, Refer, called_in, nothing, read_items
 from clearway.wire.responses.reader import Conversation, Reader
 from clearway.wire.responses.scalars import Scalars, form_of, includes, settle, summarizes, wish
 from clearway.wire.responses.tools import Toolbox
@@ -57,8 +57,8 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
     """Seals and opens what was thought; None: it is not carried."""
     history: Sequence[Json] | None = None
     """Items of the responses before, oldest first; None: no responses are kept here."""
-    references: Mapping[str, Json] = {}
-    """Items that are kept, by id, for `item_reference`."""
+    refer: Refer = nothing
+    """Finds an item that is kept, for `item_reference`; made anew each time."""
     recall: Recall | None = None
     """Finds what was thought in a turn before, where the client dropped it."""
 
@@ -172,7 +172,7 @@ class _Translation:
             message = "responses are not kept here, so that none can be continued"
             raise Refusal("previous_response_id", message, "unsupported_parameter", hint=hint)
         history = asking.history or ()
-        return read_items(self._fields.get("input"), history, asking.references, has_before=has_before)
+        return read_items(self._fields.get("input"), history, asking.refer, has_before=has_before)
 
     def _toolbox(self, items: list[Placed], given: Scalars) -> Toolbox:
         """The tools of the request, and behind them those that items bring, in their order."""

@@ -42,6 +42,8 @@ from clearway.wire.responses.whole import Whole
 
 CUT_OFF = frozenset({"max_tokens", "model_context_window_exceeded", PAUSED})
 """Reasons to stop with which an answer is not complete."""
+Keep = Callable[[str, bytes], None]
+"""Takes an item that has ended: its id, and the item as JSON."""
 
 
 class Telling:
@@ -51,12 +53,14 @@ class Telling:
         form: How the client wants it.
         seal: Closes blocks of thinking up; used where the form says so.
         name: What stands for the id of a message that has none.
+        keep: Takes the items, for a client that will send their ids alone.
     """
 
-    def __init__(self, form: Form, seal: Seal, name: str = "") -> None:
+    def __init__(self, form: Form, seal: Seal, name: str = "", keep: Keep | None = None) -> None:
         self._form = form
         self._seal = seal if form.seals else None
         self._name = name
+        self._keep = keep
         self._frames = Frames()
         self._whole: Whole | None = None
         self._open_items: dict[int, Item] = {}
@@ -145,6 +149,8 @@ class Telling:
 
     def _end_item(self, item: Item, status: Status) -> bytes:
         said, self._done[item.index] = item.end(status)
+        if self._keep is not None:
+            self._keep(item.id, self._done[item.index])
         # What it was made of is not needed any more.
         del self._open_items[item.index]
         return said

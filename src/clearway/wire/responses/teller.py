@@ -8,7 +8,7 @@ from clearway.wire.hub.pieces import Piece
 from clearway.wire.responses.errors import code_of, sentence_of
 from clearway.wire.responses.form import Form
 from clearway.wire.responses.reasoning import Seal
-from clearway.wire.responses.stream import Telling
+from clearway.wire.responses.stream import Keep, Telling
 
 
 class ResponsesTeller:
@@ -19,10 +19,11 @@ class ResponsesTeller:
         seal: Closes blocks of thinking up.
         name: What stands for the id of a message that has none: the exchange's.
         is_stream: In events, not as one object.
+        keep: Takes the items.
     """
 
-    def __init__(self, form: Form, seal: Seal, name: str, *, is_stream: bool) -> None:
-        self._telling = Telling(form, seal, name)
+    def __init__(self, form: Form, seal: Seal, name: str, *, is_stream: bool, keep: Keep | None = None) -> None:
+        self._telling = Telling(form, seal, name, keep)
         self._is_stream = is_stream
 
     def write(self, piece: Piece) -> bytes:
