@@ -31,6 +31,8 @@ NOT_SERVING = {
     "sqlalchemy.dialects.postgresql": "is for the other store",
     "clearway.server.admin": "answers the owner's own questions over HTTP",
     "argon2": "is for who signs in with the password",
+    "clearway.gateway.chat": "is for clients that speak Chat Completions",
+    "clearway.gateway.responses": "is for clients that speak Responses",
     "clearway.upstreams.replay": "is for gateways that have one",
     "clearway.upstreams.sim": "is for gateways that have one",
 }.keys()

@@ -19,11 +19,9 @@ from clearway.core.exchange import Endpoint, Wire
 from clearway.core.secret import Secret
 from clearway.core.usage import Billing, Cost, Usage
 from clearway.gateway.bookkeeping import Books, Pricing
-from clearway.gateway.chat import ChatSpoke
 from clearway.gateway.objects.holds import Holds
 from clearway.gateway.objects.serve import Objects
 from clearway.gateway.pipeline import Gateway, Lasting, Settings
-from clearway.gateway.responses import ResponsesSpoke
 from clearway.gateway.route import Router
 from clearway.gateway.thoughts import Thoughts
 from clearway.gateway.translate import Settings as TranslationSettings
@@ -87,10 +85,7 @@ class Making(msgspec.Struct, frozen=True, kw_only=True):
             retries=config.retries,
         )
         limits, ceilings = limits_of(config), ceilings_of(prices)
-        spokes: dict[Wire, Spoke] = {
-            "chat": ChatSpoke(config.openai.reasoning),
-            "responses": ResponsesSpoke(self.secret),
-        }
+        spokes = spokes_of(config, self.secret)
         translation = TranslationSettings(
             abilities=abilities_of(config),
             secret=self.secret,
@@ -172,6 +167,22 @@ def abilities_of(config: Config) -> AbilityTable:
         return AbilityTable(Path(config.models.abilities).expanduser().read_bytes(), shipped)
     except (OSError, ValueError) as error:
         raise ConfigError(Problem(config.models.abilities, "models.abilities", str(error))) from error
+
+
+def spokes_of(config: Config, secret: Secret) -> dict[Wire, Callable[[], Spoke]]:
+    """What makes each format's translator when the first request comes in it."""
+
+    def chat() -> Spoke:
+        from clearway.gateway.chat import ChatSpoke  # noqa: PLC0415  # for gateways whose clients speak it
+
+        return ChatSpoke(config.openai.reasoning)
+
+    def responses() -> Spoke:
+        from clearway.gateway.responses import ResponsesSpoke  # noqa: PLC0415  # likewise
+
+        return ResponsesSpoke(secret)
+
+    return {"chat": chat, "responses": responses}
 
 
 def limits_of(config: Config) -> LimitSettings:

@@ -124,17 +124,23 @@ class Translator:
 
     Args:
         settings: How.
-        spokes: The formats.
+        spokes: What makes each format's, when the first request comes in it: the modules are many.
         router: Knows aliases and upstreams.
         clock: The time.
         thoughts: What models thought, for clients that drop it.
     """
 
     def __init__(
-        self, settings: Settings, spokes: Mapping[Wire, Spoke], router: Router, clock: Clock, thoughts: Thoughts
+        self,
+        settings: Settings,
+        spokes: Mapping[Wire, Callable[[], Spoke]],
+        router: Router,
+        clock: Clock,
+        thoughts: Thoughts,
     ) -> None:
         self._settings = settings
-        self._spokes = spokes
+        self._make = spokes
+        self._spokes: dict[Wire, Spoke] = {}
         self._thoughts = thoughts
         self._router = router
         self._clock = clock
@@ -155,13 +161,18 @@ class Translator:
             hint = "send an API key, or use the Messages API with the client that the login belongs to"
             raise NotAllowed("a subscription's login is not used for translated requests", hint=hint)
         plain, known = walk.asked.plain, self._known(walk, model, targets, own=own)
-        spoke = self._spokes[walk.call.wire]
+        spoke = self._spokes.get(walk.call.wire) or await self._first(walk.call.wire)
         make = spoke.count if walk.call.endpoint == "count_tokens" else spoke.make
         # A large one apart, so that nobody waits for the conversation of another.
         made = make(plain, known) if len(plain) <= _AT_ONCE else await asyncio.to_thread(make, plain, known)
         if len(plain) > _READ_AGAIN:
             made.finds = None
         return self._goes_on(walk, made, known, own=own), targets
+
+    async def _first(self, wire: Wire) -> Spoke:
+        # What is imported for it must not hold up others' answers.
+        spoke = self._spokes[wire] = await asyncio.to_thread(self._make[wire])
+        return spoke
 
     def _goes_on(self, walk: Walk, made: Made, known: Known, *, own: bool) -> Walk:
         fields = _fields(walk.call.headers, made, own=own)
