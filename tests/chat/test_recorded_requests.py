@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from clearway.wire.chat.names import DEFAULTS, model_of
+from clearway.wire.hub.names import DEFAULTS, model_of
 from clearway.wire.hub.notes import Refusal
 from tests.chat.asking import ask, sent
 

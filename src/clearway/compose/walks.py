@@ -15,16 +15,19 @@ from clearway.config.model import Config
 from clearway.config.problems import ConfigError, Problem
 from clearway.core.budget import parse_budget
 from clearway.core.clock import Clock
-from clearway.core.exchange import Endpoint
+from clearway.core.exchange import Endpoint, Wire
 from clearway.core.secret import Secret
 from clearway.core.usage import Billing, Cost, Usage
 from clearway.gateway.bookkeeping import Books, Pricing
-from clearway.gateway.chat import Chat, ChatSettings
+from clearway.gateway.chat import ChatSpoke
 from clearway.gateway.objects.holds import Holds
 from clearway.gateway.objects.serve import Objects
 from clearway.gateway.pipeline import Gateway, Lasting, Settings
+from clearway.gateway.responses import ResponsesSpoke
 from clearway.gateway.route import Router
 from clearway.gateway.thoughts import Thoughts
+from clearway.gateway.translate import Settings as TranslationSettings
+from clearway.gateway.translate import Spoke, Translator
 from clearway.ledger.objects import OwnerTable
 from clearway.ledger.writer import Writer
 from clearway.limits.keeper import Ceilings, Keeper
@@ -84,12 +87,15 @@ class Making(msgspec.Struct, frozen=True, kw_only=True):
             retries=config.retries,
         )
         limits, ceilings = limits_of(config), ceilings_of(prices)
-        chat = ChatSettings(
+        spokes: dict[Wire, Spoke] = {
+            "chat": ChatSpoke(config.chat.reasoning),
+            "responses": ResponsesSpoke(self.secret),
+        }
+        translation = TranslationSettings(
             abilities=abilities_of(config),
             secret=self.secret,
             names=config.chat.names,
             caches=config.chat.caches,
-            reasoning=config.chat.reasoning,
             total_s=config.server.timeouts.total_s,
         )
 
@@ -127,7 +133,7 @@ class Making(msgspec.Struct, frozen=True, kw_only=True):
                 router=router,
                 books=books,
                 objects=objects,
-                chat=Chat(chat, router, self.clock, self.thoughts),
+                translator=Translator(translation, spokes, router, self.clock, self.thoughts),
             )
 
         return walk

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from clearway.wire.chat.form import Reasoning
-from clearway.wire.chat.names import DEFAULTS
+from clearway.wire.hub.names import DEFAULTS
 
 Bytes = Annotated[int, msgspec.Meta(ge=1, extra={"unit": "bytes"})]
 Seconds = Annotated[float, msgspec.Meta(gt=0, extra={"unit": "seconds"})]

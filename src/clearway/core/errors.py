@@ -6,6 +6,7 @@ GatewayError                     status  code
     NotAuthenticated                401  invalid_key
     NotAllowed                      403  not_allowed
     NotFound                        404  not_found
+    UpgradeRefused                  426  upgrade_refused
     TooSlow                         408  too_slow
     TooLarge                        413  too_large
     HeadTooLarge                    431  head_too_large
@@ -80,6 +81,13 @@ class NotAllowed(ClientError):
 
     status = 403
     code = "not_allowed"
+
+
+class UpgradeRefused(ClientError):
+    """The same is to be had by a plain request."""
+
+    status = 426
+    code = "upgrade_refused"
 
 
 class NotFound(ClientError):

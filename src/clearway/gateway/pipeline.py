@@ -20,7 +20,6 @@ from clearway.gateway.admit import Walk, admit
 from clearway.gateway.authenticate import Caller, authenticate
 from clearway.gateway.bookkeeping import Books, Exchange
 from clearway.gateway.call import Call, Sink
-from clearway.gateway.chat import Chat
 from clearway.gateway.cooling import Cooling
 from clearway.gateway.decode import Asked, decode
 from clearway.gateway.headers import known_of
@@ -30,6 +29,7 @@ from clearway.gateway.objects.serve import Objects
 from clearway.gateway.route import OBJECT_ENDPOINTS, Router, Target
 from clearway.gateway.running import Running
 from clearway.gateway.send import Sender
+from clearway.gateway.translate import Translator
 from clearway.gateway.visit import Visit, refuse, settle, was_stopped
 from clearway.gateway.wrong_keys import WrongKeys
 from clearway.ledger.protocol import KeyRing
@@ -74,7 +74,14 @@ class Gateway:
     """
 
     def __init__(  # what the steps are made of
-        self, settings: Settings, lasting: Lasting, *, router: Router, books: Books, objects: Objects, chat: Chat
+        self,
+        settings: Settings,
+        lasting: Lasting,
+        *,
+        router: Router,
+        books: Books,
+        objects: Objects,
+        translator: Translator,
     ) -> None:
         self._settings = settings
         self._router = router
@@ -89,7 +96,7 @@ class Gateway:
         self._sender = Sender(lasting.limiter, settings.heartbeat_s, self._cooling, settings.retries)
         self._models = ModelList(router, books.clock)
         self._objects = objects
-        self._chat = chat
+        self._translator = translator
         self._walking = 0
         self._idle: asyncio.Future[None] | None = None
 
@@ -186,8 +193,8 @@ class Gateway:
             await self._objects.serve(walk, upstreams)
             return
         targets: Sequence[Target]
-        if walk.call.wire == "chat" and walk.call.endpoint == "messages":
-            walk, targets = await self._chat.translated(walk, upstreams)
+        if walk.call.wire != "messages" and walk.call.endpoint in _READ:
+            walk, targets = await self._translator.translated(walk, upstreams)
         else:
             targets = self._router.candidates(walk.caller, upstreams, walk.asked.peek.model)
         # Only where the gateway pays, and keys have files, can a body name what is somebody else's.

@@ -41,6 +41,7 @@ _ELSEWHERE = frozenset({429, 503, 529})
 """Answers that certainly cost nothing: another try may be made."""
 _REFUSED, _NOT_FOUND = 400, 404
 MESSAGES = b"/v1/messages"
+COUNT_TOKENS = b"/v1/messages/count_tokens"
 """Where translated requests go."""
 _FIRST_WAIT_S = 0.5
 _JITTER = 0.25
@@ -259,7 +260,8 @@ def _request(walk: Walk, target: Target) -> Request:
     call, asked = walk.call, walk.asked
     if asked.ours is not None:
         version = Fields((b"anthropic-version",), (target.upstream.api_version.encode(),))
-        return Request(method=b"POST", target=MESSAGES, headers=asked.ours.joined(version), body=asked.body)
+        at = COUNT_TOKENS if call.endpoint == "count_tokens" else MESSAGES
+        return Request(method=b"POST", target=at, headers=asked.ours.joined(version), body=asked.body)
     own = target.upstream.pays == "client"
     headers = outbound(call.headers, keep_credential=own, identity=call.endpoint in OWN_ENDPOINTS)
     body = asked.body

@@ -16,7 +16,15 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from clearway.core.errors import BadRequest, ClientError, GatewayError, HeadTooLarge, Overloaded, TooSlow
+from clearway.core.errors import (
+    BadRequest,
+    ClientError,
+    GatewayError,
+    HeadTooLarge,
+    Overloaded,
+    TooSlow,
+    UpgradeRefused,
+)
 from clearway.core.fields import Fields
 from clearway.server.stall import Stall
 from clearway.server.turn import Head, Turn
@@ -282,9 +290,14 @@ class Guard(HttpToolsProtocol):
             (not versioned, BadRequest, "this is not HTTP/1.1"),
             (not framed, BadRequest, "the only transfer coding is chunked, in HTTP/1.1"),
             (hosts != 1, BadRequest, "the request must have exactly one Host"),
+            # Codex, which asks for a WebSocket first, goes on with a POST at once after a 426 (measured with 0.169.0).
+            (self._asks_responses(), UpgradeRefused, "there are no WebSockets here: send the request as a POST"),
             (True, BadRequest, "the connection cannot be upgraded here"),
         )
         return next(kind(message) for wrong, kind, message in problems if wrong)
+
+    def _asks_responses(self) -> bool:
+        return self.url.partition(b"?")[0].endswith(b"/v1/responses")
 
     def _refuse(self, error: GatewayError) -> None:
         """Answer, if no other answer is under way, and close."""

@@ -45,6 +45,8 @@ _ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     ("POST", "/v1/messages"): "messages",
     ("POST", "/v1/messages/count_tokens"): "count_tokens",
     ("POST", "/v1/chat/completions"): "messages",
+    ("POST", "/v1/responses"): "messages",
+    ("POST", "/v1/responses/input_tokens"): "count_tokens",
     ("GET", "/v1/models"): "models",
 }
 _KNOWN = frozenset(path for _, path in (*_LOCAL, *_ENDPOINTS))
@@ -52,7 +54,8 @@ _OBJECTS: dict[Kind, Endpoint] = {"file": "files", "batch": "batches"}
 _MODEL = re.compile(r"/v1/models/[^/]+")
 _RELAYED = ("/v1/", "/api/")
 # Other formats than Anthropic's are never relayed.
-_NEVER_RELAYED = ("/v1/chat/", "/v1/responses", "/v1/completions", "/v1/embeddings")
+_RESPONSES = "/v1/responses"
+_NEVER_RELAYED = ("/v1/chat/", _RESPONSES, "/v1/completions", "/v1/embeddings")
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -93,13 +96,18 @@ def place(method: str, raw_path: bytes) -> Place:
     if endpoint is None and path.startswith(_RELAYED) and not path.endswith("/") and not _is_ours(path):
         endpoint = "relay"
     if endpoint is None:
-        hint = "the API is under /v1: POST /v1/messages, POST /v1/chat/completions, GET /v1/models and others"
+        if path.startswith(_RESPONSES):
+            hint = "responses are not kept here: send the items of the conversation as input of POST /v1/responses"
+        else:
+            hint = "the API is under /v1: POST messages, chat/completions, responses, GET models and others"
         raise NotFound(f"{method} {path[:80]} is not served here", hint=hint)
     return Place(path, run_id, endpoint=endpoint, wire=wire_of(path))
 
 
 def wire_of(path: str) -> Wire:
     """The format in which who asks for a path is answered, errors included."""
+    if path.startswith(_RESPONSES):
+        return "responses"
     return "chat" if path.startswith(_NEVER_RELAYED) else "messages"
 
 

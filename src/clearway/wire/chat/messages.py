@@ -14,7 +14,6 @@ from clearway.wire.chat.types import KNOWN_MEMBERS, FunctionCall, Message, ToolC
 from clearway.wire.hub.caching import mark_last, marker
 from clearway.wire.hub.calls import arguments
 from clearway.wire.hub.ids import clean_id
-from clearway.wire.hub.kept import Recall, put_back
 from clearway.wire.hub.notes import Notes, Refusal
 from clearway.wire.hub.tools import Names
 from clearway.wire.hub.turns import Block, Item, text_block
@@ -78,22 +77,10 @@ class Reader:
         names: The tools' names.
         wrapped: Tools, by the name that is sent, whose arguments stand within one member.
         notes: Where changes are told.
-        model: Who is to read them.
-        recall: Finds what was thought, where the client dropped it.
     """
 
-    def __init__(
-        self,
-        names: Names,
-        wrapped: dict[str, Literal["input", "value"]],
-        notes: Notes,
-        *,
-        model: str,
-        recall: Recall | None = None,
-    ) -> None:
+    def __init__(self, names: Names, wrapped: dict[str, Literal["input", "value"]], notes: Notes) -> None:
         self._names = names
-        self._model = model
-        self._recall = recall
         self._wrapped = wrapped
         self._notes = notes
         self._pending: dict[str, list[str]] = {}
@@ -108,7 +95,7 @@ class Reader:
         items: list[Item] = []
         for place, message in enumerate(messages):
             if isinstance(message, Item):
-                items.append(message if self._recall is None else self._recalled(message))
+                items.append(message)
                 continue
             where = f"messages[{place}]"
             for name in raw[place]:
@@ -125,11 +112,6 @@ class Reader:
             for item in items:
                 self._at(item.blocks, item.where)
         return Conversation(system, items)
-
-    def _recalled(self, item: Item) -> Item:
-        if item.role == "assistant" and self._recall is not None:
-            item.blocks = put_back(self._recall, self._model, item.blocks) or item.blocks
-        return item
 
     def _at(self, blocks: list[Block], where: str) -> list[Block]:
         for block in blocks:
@@ -174,8 +156,7 @@ class Reader:
     def _assistant(self, message: Message, place: int, where: str) -> list[Block]:
         if message.audio is not None:
             raise Refusal(f"{where}.audio", "audio is not read", "unsupported_value")
-        thoughts = restored(message.reasoning_details, message.thinking_blocks, where)
-        blocks = list(thoughts)
+        blocks = restored(message.reasoning_details, message.thinking_blocks, where)
         said = blocks_of(message.content, "assistant", where, self._notes)
         for block in said:
             if block.get("type") == "tool_use":
@@ -191,8 +172,6 @@ class Reader:
             call_id = f"call_{place}_f"
             self._pending.setdefault(message.function_call.name, []).append(call_id)
             blocks.append(self._tool_use(message.function_call, f"{where}.function_call", call_id))
-        if self._recall is not None and not thoughts:
-            blocks = put_back(self._recall, self._model, blocks) or blocks
         return self._marked(blocks, message, where)
 
     def _call(self, call: ToolCall, where: str, fallback_id: str) -> Block:

@@ -17,7 +17,7 @@ from clearway.wire.chat.scalars import Scalars, bound_of, form_of, stops, wish
 from clearway.wire.chat.tools import Offer, read_tools, search_tool
 from clearway.wire.hub.body import Parts, body_of, loop_may_think
 from clearway.wire.hub.judging import judge
-from clearway.wire.hub.kept import Recall
+from clearway.wire.hub.kept import Recall, put_all_back
 from clearway.wire.hub.models import Abilities
 from clearway.wire.hub.notes import Notes, Refusal
 from clearway.wire.hub.plan import Plan
@@ -112,8 +112,8 @@ class _Translation:
             tools.append(search)
         raw: list[Json] = self._fields["messages"]  # type: ignore[assignment]  # `read_messages` has looked
         asking = self._asking
-        reader = Reader(names, wrapped, notes, model=asking.model, recall=asking.recall)
-        conversation = reader.read(messages, raw)
+        conversation = Reader(names, wrapped, notes).read(messages, raw)
+        put_all_back(asking.recall, asking.model, conversation.items)
 
         asked_for = wish(given, notes, shows=asking.reasoning != "none")
         thought = think(asked_for, abilities, bound_of(given, abilities, notes), notes)

@@ -14,7 +14,7 @@ from hashlib import blake2b
 import msgspec
 
 from clearway.wire.hub.pieces import Ended, Opened, Piece, Text, Thought
-from clearway.wire.hub.turns import Block
+from clearway.wire.hub.turns import Block, Item
 
 THOUGHT = -1
 CALL = -2
@@ -34,6 +34,8 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
     text: bytes
     """A hash of all text."""
 
+
+_THOUGHTS = ("thinking", "redacted_thinking")
 
 Recall = Callable[[str], Kept | None]
 """Finds what was kept under a name."""
@@ -130,6 +132,37 @@ class _Thought:
             return None
         text = b"".join(self.text)
         return b'{"type":"thinking","thinking":"%b","signature":%b}' % (text, self.signature)
+
+
+def put_all_back(recall: Recall | None, model: str, items: list[Item]) -> None:
+    """Put what was thought back into those turns of a conversation from which a client dropped it.
+
+    Args:
+        recall: Finds what is kept; None: nothing is.
+        model: Who is to read it.
+        items: The messages; those of one turn of the assistant's stand behind one another.
+    """
+    if recall is None:
+        return
+    turn: list[Item] = []
+    for item in items:
+        if item.role == "assistant":
+            turn.append(item)
+        elif turn:
+            _put_into(recall, model, turn)
+            turn = []
+    _put_into(recall, model, turn)
+
+
+def _put_into(recall: Recall, model: str, turn: list[Item]) -> None:
+    blocks = [block for item in turn for block in item.blocks]
+    if not blocks or any(block.get("type") in _THOUGHTS for block in blocks):
+        return
+    made = put_back(recall, model, blocks)
+    if made is not None:
+        for item in turn:
+            item.blocks = []
+        turn[0].blocks = made
 
 
 def put_back(recall: Recall, model: str, blocks: list[Block]) -> list[Block] | None:

@@ -69,8 +69,14 @@ def blocks_of(content: str | list[Json] | None, role: str, where: str, notes: No
         return []
     if isinstance(content, str):
         return [text_block(content)] if content.strip() else []
-    made = (_block(part, role, f"{where}[{place}]", notes) for place, part in enumerate(content))
-    return [block for block in made if block is not None]
+    made = []
+    for place, part in enumerate(content):
+        at = f"{where}[{place}]"
+        block = _block(part, role, at, notes)
+        if block is not None:
+            notes.mark(block, at)
+            made.append(block)
+    return made
 
 
 def _block(part: Json, role: str, where: str, notes: Notes) -> Block | None:

@@ -81,6 +81,7 @@ class Reader:
                 is_leading = not made
                 one = self._message(item)
                 if is_leading and one.role == "system":
+                    self._mark(one)
                     system += one.blocks
                 else:
                     made.append(one)
@@ -95,7 +96,14 @@ class Reader:
                 made.append(one_or_none)
         if not made:
             raise Refusal("input", "there is no message of a user", hint="send a message of the role user")
+        if self._notes.marks:
+            for one in made:
+                self._mark(one)
         return Conversation(system, _without_last_thoughts(made, self._notes))
+
+    def _mark(self, item: Item) -> None:
+        for block in item.blocks:
+            self._notes.mark(block, item.where)
 
     def _tell_unknown(self, item: Placed) -> None:
         if item.kind not in _FOREIGN:

@@ -12,6 +12,7 @@ import msgspec
 
 from clearway.wire.hub.body import Parts, body_of, loop_may_think
 from clearway.wire.hub.judging import judge
+from clearway.wire.hub.kept import Recall, put_all_back
 from clearway.wire.hub.models import Abilities
 from clearway.wire.hub.notes import Notes, Refusal
 from clearway.wire.hub.plan import Plan, Wrap
@@ -58,6 +59,8 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
     """Items of the responses before, oldest first; None: no responses are kept here."""
     references: Mapping[str, Json] = {}
     """Items that are kept, by id, for `item_reference`."""
+    recall: Recall | None = None
+    """Finds what was thought in a turn before, where the client dropped it."""
 
 
 class Translated(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +74,8 @@ class Translated(msgspec.Struct, frozen=True, kw_only=True):
     is_stream: bool
     warnings: bytes
     """The value of `x-clearway-warnings`."""
+    may_pause: bool = False
+    """It has a tool that the upstream runs, so that the answer may pause."""
 
 
 class Counted(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,7 +96,14 @@ def translate(fields: Json, asking: Asking) -> Translated:
     Raises:
         Refusal: Something of it cannot be served.
     """
-    return _Translation(fields, asking).run()
+    return _Translation(fields, asking, Notes(strict=asking.is_strict)).run()
+
+
+def marked(fields: Json, asking: Asking) -> Json:
+    """The body that `translate` makes of a request, each part marked with where the client has it."""
+    translation = _Translation(fields, asking, Notes(marks=True))
+    translation.run()
+    return translation.body
 
 
 def count(fields: Json, asking: Asking) -> Counted:
@@ -100,15 +112,15 @@ def count(fields: Json, asking: Asking) -> Counted:
     Raises:
         Refusal: Something of it cannot be served.
     """
-    translation = _Translation(fields, asking)
+    translation = _Translation(fields, asking, Notes(strict=asking.is_strict))
     translation.run()
     body = {name: value for name, value in translation.body.items() if name in _COUNTED}
     return Counted(body=msgspec.json.encode(body), warnings=translation.notes.header())
 
 
 class _Translation:
-    def __init__(self, fields: Json, asking: Asking) -> None:
-        self.notes = Notes(strict=asking.is_strict)
+    def __init__(self, fields: Json, asking: Asking, notes: Notes) -> None:
+        self.notes = notes
         self.body: Json = {}
         self._fields = fields
         self._asking = asking
@@ -129,6 +141,7 @@ class _Translation:
         names = Names([*(tool.name for tool in box.tools), *called])
         tools, wrapped = definitions(offer.tools, names, abilities, notes)
         conversation = Reader(names, wrapped, asking.envelope, asking.model, notes).read(items, given.instructions)
+        put_all_back(asking.recall, asking.model, conversation.items)
 
         asked_for = wish(given, notes)
         bound = bounded(given.max_output_tokens, "max_output_tokens", abilities, notes)
@@ -148,6 +161,7 @@ class _Translation:
             form=self._form(given, names, called, sources=sources),
             is_stream=bool(given.stream),
             warnings=notes.header(),
+            may_pause=offer.search is not None,
         )
 
     def _items(self, given: Scalars) -> list[Placed]:

@@ -1,6 +1,6 @@
 """Which model is meant by a name that is not one of Claude's. Pure.
 
-Used by gateway/chat and gateway/models.
+Used by gateway/translate and config.
 """
 
 import re
