@@ -111,8 +111,9 @@ def env(
     by_key = with_key or not has_passthrough
     settings = _settings(chosen, url, config, by_key=by_key)
     notes = _notes(chosen, config, by_key=by_key)
-    told = {"client": client, "url": url, "credential": "key" if by_key else "own", "variables": settings}
     shown = codex.credential_of(config, by_key=by_key)
+    told: dict[str, object] = {"client": client, "url": url, "credential": "key" if by_key else "own"}
+    told |= {"variables": settings}
     if client == "codex":
         told |= {"variables": {}, "arguments": codex.arguments(url, shown)}
         notes.append("save this as ~/.codex/clearway.config.toml, and start: codex -p clearway")
