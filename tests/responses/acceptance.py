@@ -90,7 +90,6 @@ CHECKS: dict[str, str] = {
 """The checks of this kind of program, for this format."""
 
 OPEN: dict[str, str] = {
-    "R14": "the translator's part: whose response it is, and where it is kept, is the gateway's",
-    "R19": "the translator's part: the route is not there yet",
+    "R14": "responses are not kept yet, so it is always refused",
 }
 """What is kept in part only, and what is missing of it."""

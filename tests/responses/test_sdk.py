@@ -3,18 +3,20 @@
 Ids are those of the acceptance list of `docs/responses.md`.
 """
 
+import gzip
 import http.client
 import json
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx2
 import openai
 import pytest
 from pydantic import BaseModel
 
 from tests.chat.conftest import CREDENTIAL, Bench, Rows, connected
 from tests.chat.telling import end, event, start, text, thinking, tool_use
-from tests.fake_upstream import Cut, Piece, Script, error_answer, json_answer, stream_answer
+from tests.fake_upstream import Cut, Gate, Piece, Script, error_answer, json_answer, stream_answer
 
 pytestmark = [pytest.mark.client, pytest.mark.timeout(60)]
 
@@ -54,7 +56,9 @@ def test_whole(bench: Bench, client: openai.OpenAI, rows: Rows) -> None:
 
     received = bench.upstream.received[-1]
     asked: Any = received.json()
-    assert ("Hi you", "completed", "gpt-4o", False) == (said.output_text, said.status, said.model, said.store)
+    assert ("Hi you", "completed", "gpt-4o") == (said.output_text, said.status, said.model)
+    assert said.model_extra
+    assert False is said.model_extra["store"]
     assert said.usage
     assert (910, 700, 50, 20, 960) == (
         said.usage.input_tokens,
@@ -102,7 +106,7 @@ def test_tool_loop(bench: Bench, client: openai.OpenAI, how: str) -> None:
     if how == "dropped":
         del items[0]
     bench.script = _says(start(), text(0, "Rain."), end())
-    output = {"type": "function_call_output", "call_id": "toolu_1", "output": "rain"}
+    output: Any = {"type": "function_call_output", "call_id": "toolu_1", "output": "rain"}
     client.responses.create(model=MODEL, tools=[TOOL], input=[{"role": "user", "content": "hi"}, *items, output])
 
     asked: Any = bench.upstream.received[-1].json()
@@ -117,7 +121,7 @@ def test_sealed_for_one_key(bench: Bench, client: openai.OpenAI) -> None:
         item.model_dump(exclude_none=True)
         for item in client.responses.create(model=MODEL, input="hi", tools=[TOOL]).output
     ]
-    output = {"type": "function_call_output", "call_id": "toolu_1", "output": "rain"}
+    output: Any = {"type": "function_call_output", "call_id": "toolu_1", "output": "rain"}
     with connected(bench.gateway.url, bench.gateway.new_key("not the one that it was sealed for")) as another:
         raw = another.responses.with_raw_response.create(
             model=MODEL, tools=[TOOL], input=[{"role": "user", "content": "hi"}, *items, output]
@@ -218,7 +222,7 @@ def test_refused_thoughts(bench: Bench, client: openai.OpenAI, rows: Rows) -> No
         stream_answer([start(), text(0, "Rain."), end()]),
     ])  # fmt: skip
     bench.script = lambda _: next(answers)
-    output = {"type": "function_call_output", "call_id": "toolu_1", "output": "rain"}
+    output: Any = {"type": "function_call_output", "call_id": "toolu_1", "output": "rain"}
     said = client.responses.create(model=MODEL, tools=[TOOL], input=[{"role": "user", "content": "hi"}, *items, output])
 
     assert "Rain." == said.output_text
@@ -235,6 +239,32 @@ def test_fails_in_the_stream(bench: Bench, client: openai.OpenAI) -> None:
         seen.append((events[-1].type, events[-1].response.error and events[-1].response.error.code))  # type: ignore[union-attr]  # `failed`
 
     assert [("response.failed", "server_error")] * 2 == seen
+
+
+def test_a_client_that_leaves(bench: Bench, client: openai.OpenAI, rows: Rows) -> None:
+    """b21: who leaves ends the request upstream at once, and what was used is charged."""
+    gate = Gate()
+    left = bench.upstream.left_early
+    bench.script = _says(start(), text(0, "Hi"), gate, end())
+    stream = client.responses.create(model=MODEL, input="hi", stream=True)
+    next(iter(stream))
+    stream.close()
+    client.close()
+    bench.upstream.wait_left(left + 1)
+
+    (row,) = rows(1)
+    assert ("client_closed", 10) == (row["outcome"], row["input_tokens"])
+
+
+def test_compressed_request(bench: Bench, key: str) -> None:
+    """b23: a request that is packed, as Codex may send it, is read like any other and goes on plain."""
+    bench.script = _says(start(), text(0, "Hi"), end())
+    body = gzip.compress(json.dumps({"model": MODEL, "input": "hi"}).encode())
+    headers = {"authorization": f"Bearer {key}", "content-encoding": "gzip", "content-type": "application/json"}
+    said = httpx2.post(f"{bench.gateway.url}/v1/responses", content=body, headers=headers, trust_env=False)
+
+    assert "Hi" == said.json()["output"][0]["content"][0]["text"]
+    assert bench.upstream.received[-1].header("content-encoding") is None
 
 
 def test_web_socket(bench: Bench) -> None:

@@ -26,9 +26,9 @@ from clearway.core.errors import (
     UpgradeRefused,
 )
 from clearway.core.fields import Fields
+from clearway.gateway.errors import render
 from clearway.server.stall import Stall
 from clearway.server.turn import Head, Turn
-from clearway.wire.messages.errors import render
 
 MAX_HEAD = 64 * 1024
 MAX_FIELDS = 100
@@ -305,8 +305,11 @@ class Guard(HttpToolsProtocol):
             return
         self._closing = True
         if self._is_silent():
-            status, headers, body = render(error, "none")
+            is_upgrade = isinstance(error, UpgradeRefused)
+            status, headers, body = render(error, "none", "responses" if is_upgrade else "messages")
             lines = [b"%s: %s\r\n" % field for field in headers]
+            if is_upgrade:
+                lines.append(b"upgrade: HTTP/1.1\r\n")  # it must say what to speak (RFC 9110, section 15.5.22)
             self.transport.write(b"".join([STATUS_LINE[status], *lines, b"connection: close\r\n\r\n", body]))
         self.transport.close()
 
