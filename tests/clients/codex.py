@@ -40,6 +40,11 @@ class Said:
         return [item for item in done if item["type"] == kind]
 
     @property
+    def session(self) -> str:
+        """Its id."""
+        return str(self.events[0]["thread_id"])
+
+    @property
     def answers(self) -> list[str]:
         """What it showed of the model's words, message by message."""
         return [item["text"] for item in self.items("agent_message")]
@@ -121,7 +126,10 @@ class Codex:
     @staticmethod
     def ended(process: "subprocess.Popen[str]") -> Said:
         """What it said, when it is done."""
-        output, errors = process.communicate(timeout=PATIENCE_S)
+        try:
+            output, errors = process.communicate(timeout=PATIENCE_S)
+        finally:
+            process.kill()
         return Said(process.returncode, output, errors)
 
     @classmethod
