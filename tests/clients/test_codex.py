@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from clearway.wire.hub.names import DEFAULTS
 from tests.chat.telling import cited, end, event, search, start, text, thinking, tool_use
 from tests.clients.actor import Actor, Json, Part, results, said, thought
 from tests.clients.codex import Codex, Said
@@ -113,6 +114,14 @@ def test_answer(name: str, model: str, studio: Studio) -> None:
     assert ("ok", "responses", "codex_exec", "0.169.0") == (
         row["outcome"], row["wire"], row["client_name"], row["client_version"],
     )  # fmt: skip
+
+
+def test_names(codex_program: Path, outside: Outside) -> None:
+    """X1: every model that it offers has a meaning here."""
+    catalogue = json.loads(outside.run(codex_program, "debug", "models", "--bundled", CODEX_HOME=str(outside.home)))
+    offered = {model["slug"] for model in catalogue["models"] if model["visibility"] == "list"}
+
+    assert {OPENAI} < offered <= DEFAULTS.keys()
 
 
 def _patch(before: str, after: str) -> str:
