@@ -116,7 +116,7 @@ def _npm() -> str | None:
     stamp = CLIENTS / STAMP
     if stamp.is_file() and stamp.read_text() == wanted:
         return None
-    print("installing Claude Code, the SDKs for Node and the AI SDK with npm", file=sys.stderr)
+    print("installing Claude Code, Codex, the SDKs for Node and the AI SDK with npm", file=sys.stderr)
     CLIENTS.mkdir(parents=True, exist_ok=True)
     for name in LOCK:
         shutil.copyfile(source / name, CLIENTS / name)

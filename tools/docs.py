@@ -354,7 +354,8 @@ def chat_checks_page() -> str:
 def responses_checks_page() -> str:
     """The promises of Responses."""
     sink = ROOT / "tests" / "gateway" / "test_responses_sink.py"
-    return _format_checks("Responses", "responses.md", RESPONSES, sink)
+    codex = ROOT / "tests" / "clients" / "test_codex.py"
+    return _format_checks("Responses", "responses.md", RESPONSES, sink, codex)
 
 
 def _format_checks(title: str, page: str, folder: Path, *others: Path) -> str:

@@ -20,6 +20,14 @@ def claude_program() -> Path:
 
 
 @pytest.fixture(scope="session")
+def codex_program() -> Path:
+    """OpenAI's Codex CLI, unmodified: the binary of its npm package for this platform."""
+    found = sorted(clients.CLIENTS.glob("node_modules/@openai/codex-*/vendor/*/bin/codex"))
+    assert found, f"Codex is {MISSING}"
+    return found[0]
+
+
+@pytest.fixture(scope="session")
 def node_program() -> Path:
     """Node itself."""
     return NODE / "node"

@@ -22,7 +22,7 @@ max = 0
 [models.aliases]
 "anthropic/{MODEL}" = "{MODEL}"
 """
-FORGETS = "[chat]\nthoughts = 0"
+FORGETS = "[openai]\nthoughts = 0"
 """What a client drops does not come back."""
 COUNTS = ("input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "output_tokens")
 

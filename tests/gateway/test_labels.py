@@ -46,13 +46,35 @@ def test_claude_code_sessions_and_agents() -> None:
     assert seen.client_request_id == UUID.upper()
 
 
+OTHER, THIRD = UUID.replace("7be001", "7be002"), UUID.replace("7be001", "7be003")
+
+
+@pytest.mark.parametrize(
+    ("thread", "parent", "expected"),
+    [
+        pytest.param(UUID, "", (UUID, None, None), id="itself"),
+        pytest.param(OTHER, UUID, (UUID, OTHER, None), id="its-agent"),
+        pytest.param(THIRD, OTHER, (UUID, THIRD, OTHER), id="the-agents-agent"),
+        pytest.param("secret-thread", "secret-parent", (UUID, None, None), id="no-ids"),
+    ],
+)
+def test_codex_sessions_and_agents(thread: str, parent: str, expected: tuple[str | None, ...]) -> None:
+    """Codex tells the session, its own thread, and whose agent it is."""
+    names = (b"thread-id", b"session-id", b"x-codex-parent-thread-id")
+    told = [(name, value.encode()) for name, value in zip(names, (thread, UUID, parent), strict=True) if value]
+    seen = Labels(told)
+
+    assert expected == (seen.session_id, seen.agent_id, seen.parent_agent_id)
+
+
 @pytest.mark.parametrize(
     "value", [b"sk-ant-oat01-abcdef", b"cw-abcdefgh", b"a b", b"\xff\xfe", b"x" * 200, b"password1", b""]
 )
 def test_other_values_are_not_kept(value: bytes) -> None:
     """In every header that is looked at."""
     names = (b"x-claude-code-session-id", b"x-claude-code-agent-id", b"x-claude-code-parent-agent-id")
-    seen = Labels([(name, value) for name in (*names, b"x-client-request-id", b"user-agent")])
+    codex = (b"session-id", b"thread-id", b"x-codex-parent-thread-id")
+    seen = Labels([(name, value) for name in (*names, *codex, b"x-client-request-id", b"user-agent")])
     kept = [getattr(seen, name) for name in Labels.__slots__]
 
     assert kept == [None] * len(kept)

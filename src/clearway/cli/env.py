@@ -13,14 +13,14 @@ from typing import Annotated
 import msgspec
 import typer
 
+from clearway.cli import codex
 from clearway.cli.access import find_socket
 from clearway.cli.failures import Exit, Failure
-from clearway.cli.options import AsJson, load_config
+from clearway.cli.options import KEY_VARIABLE, AsJson, load_config
 from clearway.cli.remote import Unreachable, read_status
 from clearway.cli.screen import note, print_json
 from clearway.config.model import Config
 
-KEY_VARIABLE = "CLEARWAY_KEY"
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # names what `serve` may listen on
 
 
@@ -77,6 +77,10 @@ CLIENTS = {
     "openai": _OPENAI,
     # Source: aider.chat, "OpenAI compatible APIs" (read 2026-11-27).
     "aider": msgspec.structs.replace(_OPENAI, title="aider", url_variables=("OPENAI_API_BASE",)),
+    # It reads a file: cli/codex.
+    "codex": msgspec.structs.replace(
+        _OPENAI, title="Codex", url_variables=(), own="an API key of Anthropic's in ANTHROPIC_API_KEY"
+    ),
     "curl": msgspec.structs.replace(_PYTHON, title="curl", own="an API key of its own"),
 }
 
@@ -107,10 +111,18 @@ def env(
     by_key = with_key or not has_passthrough
     settings = _settings(chosen, url, config, by_key=by_key)
     notes = _notes(chosen, config, by_key=by_key)
+    shown = codex.credential_of(config, by_key=by_key)
+    told: dict[str, object] = {"client": client, "url": url, "credential": "key" if by_key else "own"}
+    told |= {"variables": settings}
+    if client == "codex":
+        told |= {"variables": {}, "arguments": codex.arguments(url, shown)}
+        notes.append("save this as ~/.codex/clearway.config.toml, and start: codex -p clearway")
     if json:
-        print_json({"client": client, "url": url, "credential": "key" if by_key else "own", "variables": settings})
+        print_json(told)
         return
-    if client == "curl":
+    if client == "codex":
+        typer.echo(codex.profile(url, shown))
+    elif client == "curl":
         typer.echo(_curl(url, by_key=by_key, two=_needs_both(config)))
     else:
         for name, value in settings.items():

@@ -9,6 +9,8 @@ import typer
 if TYPE_CHECKING:
     from clearway.config.load import Loaded
 
+KEY_VARIABLE = "CLEARWAY_KEY"
+"""The variable of the shell that holds a client's key."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text for people.")]
 
 

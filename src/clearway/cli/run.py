@@ -22,9 +22,11 @@ def run(
     """Run a command with its requests going through a gateway.
 
     The command gets ANTHROPIC_BASE_URL and nothing else; its own login passes
-    through untouched. A running gateway is used; otherwise one is started on a
-    free port and ends with the last command that needs it. At the end a short
-    account is printed on stderr. The exit code is the command's own.
+    through untouched. A program named codex gets arguments as well, for that
+    process alone, and shows the key in CLEARWAY_KEY. A running gateway is used;
+    otherwise one is started on a free port and ends with the last command that
+    needs it. At the end a short account is printed on stderr. The exit code is
+    the command's own.
     """
     from clearway.cli.running import run_command  # noqa: PLC0415  # `--help` stays fast
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from clearway.cli import codex
 from clearway.cli.access import find_owner
 from clearway.cli.account import tell_account
 from clearway.cli.child import run_child
@@ -28,15 +29,17 @@ def run_command(loaded: Loaded, command: list[str], *, quiet: bool) -> int:
     """Run `command` and return its exit code.
 
     Raises:
-        Failure: No gateway could be had, or its address must not be put in place
-            of the one that the environment names.
+        Failure: No gateway could be had; its address must not be put in place
+            of the one that the environment names; Codex has nothing to show it.
     """
     environ = environment()
     _check_base_url(loaded.config, environ)
+    credential = codex.credential_for(command, loaded.config, environ)
     run_id = IdMaker(SystemClock()).new()
     with _held_gateway(loaded) as (url, ledger):
         started = time.monotonic()
-        code = run_child(command, child_environment(environ, f"{url}/run/{run_id}"))
+        base_url = f"{url}/run/{run_id}"
+        code = run_child(codex.told(command, base_url, credential), child_environment(environ, base_url))
         if not quiet:
             tell_account(ledger, run_id, wall_s=time.monotonic() - started, url=url)
     return code

@@ -59,6 +59,9 @@ _NOTED = frozenset(
         b"user-agent",
         b"x-client-request-id",
         b"traceparent",
+        b"session-id",
+        b"thread-id",
+        b"x-codex-parent-thread-id",
     }
 )
 _NOTED_PREFIX = b"x-claude-code-"

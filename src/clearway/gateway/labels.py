@@ -113,7 +113,8 @@ class Labels:
     """The labels of one request's headers.
 
     Source of the names: Claude Code 2.1.329 as measured (`x-claude-code-*`), the
-    official SDKs (`user-agent`, `x-client-request-id`), W3C Trace Context (`traceparent`).
+    official SDKs (`user-agent`, `x-client-request-id`), W3C Trace Context (`traceparent`),
+    Codex CLI 0.169.0 as measured (`session-id`, `thread-id`, `x-codex-parent-thread-id`).
     """
 
     __slots__ = (
@@ -143,6 +144,8 @@ class Labels:
                 self.trace_parent = _fit(_TRACE, value.decode("latin-1"))
             elif name.startswith(b"x-claude-code-"):
                 self._claude_code(name, value.decode("latin-1"))
+            elif name == b"session-id":
+                self._codex({name: value.decode("latin-1") for name, value in headers})
 
     def _claude_code(self, name: bytes, value: str) -> None:
         match name:
@@ -154,6 +157,14 @@ class Labels:
                 self.parent_agent_id = _fit(_AGENT, value)
             case _:
                 pass
+
+    def _codex(self, fields: dict[bytes, str]) -> None:
+        """A sub-agent's thread has its parent's beside it; that of the session itself is no agent."""
+        parent = _fit(_UUID, fields.get(b"x-codex-parent-thread-id"))
+        self.session_id = self.session_id or _fit(_UUID, fields.get(b"session-id"))
+        if parent is not None:
+            self.agent_id = self.agent_id or _fit(_UUID, fields.get(b"thread-id"))
+            self.parent_agent_id = self.parent_agent_id or (None if parent == self.session_id else parent)
 
 
 @_remembered

@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from clearway.cli.diagnosis.finding import Finding, fail, ok, warn
-from clearway.cli.env import KEY_VARIABLE
+from clearway.cli.options import KEY_VARIABLE
 from clearway.config.load import ignored_variables
 from clearway.config.model import Config
 from clearway.config.problems import ConfigError

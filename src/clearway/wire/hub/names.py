@@ -20,13 +20,22 @@ DEFAULTS: dict[str, str] = {
     "gpt-5-nano": "claude-haiku-5-5",
     "gpt-5.4-mini": "claude-sonnet-5-5",
     "gpt-5.5": "claude-opus-5-5",
+    "gpt-5.6-luna": "claude-haiku-5-5",
+    "gpt-5.6-sol": "claude-opus-5-5",
+    "gpt-5.6-terra": "claude-sonnet-5-5",
+    "gpt-6-astra": "claude-opus-5-5",
+    "gpt-6-luna": "claude-haiku-5-5",
+    "gpt-6-sol": "claude-opus-5-5",
+    "gpt-6.1-sol": "claude-opus-5-5",
+    "gpt-6.1-terra": "claude-sonnet-5-5",
+    "codex-auto-review": "claude-sonnet-5-5",
     "o1": "claude-opus-5-5",
     "o1-mini": "claude-sonnet-5-5",
     "o3": "claude-opus-5-5",
     "o3-mini": "claude-sonnet-5-5",
     "o4-mini": "claude-sonnet-5-5",
 }
-"""The names that programs come with, and models of about the same rank."""
+"""The names that programs come with (of Codex: `codex debug models`), and models of about the same rank."""
 
 _SNAPSHOT = re.compile(r"-(?:20\d\d-\d\d-\d\d|\d{4}|latest|preview)$")
 
