@@ -345,20 +345,22 @@ def checks_page() -> str:
 _ROW_ID = re.compile(r"[A-Z]{1,2}\d+|b\d+")
 
 
-def chat_checks_page() -> str:
-    """The promises of Chat Completions."""
-    sink = ROOT / "tests" / "gateway" / "test_chat_sink.py"
-    return _format_checks("Chat Completions", "chat-completions.md", CHAT, sink)
+def openai_checks_page() -> str:
+    """The promises of OpenAI's formats."""
+    gateway, clients = ROOT / "tests" / "gateway", ROOT / "tests" / "clients"
+    chat = _format_checks("Chat Completions", "chat-completions.md", CHAT, gateway / "test_chat_sink.py")
+    others = gateway / "test_responses_sink.py", clients / "test_codex.py"
+    lines = [
+        MADE,
+        "# Checks of OpenAI's formats",
+        "",
+        "What a format must do through Clearway, and which tests show it.",
+        "Those with a small b are what goes wrong most often in programs of this kind ([checks](checks.md)).",
+    ]
+    return _text([*lines, "", *chat, "", *_format_checks("Responses", "responses.md", RESPONSES, *others)])
 
 
-def responses_checks_page() -> str:
-    """The promises of Responses."""
-    sink = ROOT / "tests" / "gateway" / "test_responses_sink.py"
-    codex = ROOT / "tests" / "clients" / "test_codex.py"
-    return _format_checks("Responses", "responses.md", RESPONSES, sink, codex)
-
-
-def _format_checks(title: str, page: str, folder: Path, *others: Path) -> str:
+def _format_checks(title: str, page: str, folder: Path, *others: Path) -> list[str]:
     """Every promise of a folder's `acceptance.py`, and which module's tests bear its id."""
     said = runpy.run_path(str(folder / "acceptance.py"))
     acceptance: dict[str, str] = said["ACCEPTANCE"] | said["CHECKS"]
@@ -375,18 +377,7 @@ def _format_checks(title: str, page: str, folder: Path, *others: Path) -> str:
         where = ", ".join(f"`{path}`" for path in sorted(borne.get(name, ())))
         state = f"in part: {in_part[name]}" if name in in_part else "kept" if where else "open"
         rows.append(f"| {name} | {_cell(promise)} | {_cell(state)} | {where} |")
-    lines = [
-        MADE,
-        f"# Checks of {title}",
-        "",
-        f"What [{title}]({page}) through Clearway must do, and which tests show it.",
-        "The last ones, with a small b, are what goes wrong most often in programs of this kind ([checks](checks.md)).",
-        "",
-        "| id | promise | state | tests |",
-        "|---|---|---|---|",
-        *rows,
-    ]
-    return _text(lines)
+    return [f"## [{title}]({page})", "", "| id | promise | state | tests |", "|---|---|---|---|", *rows]
 
 
 def _borne_by(path: Path) -> Iterator[str]:
@@ -434,8 +425,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/metrics.md": metrics_page,
     "reference/admin-api.md": admin_page,
     "checks.md": checks_page,
-    "chat-checks.md": chat_checks_page,
-    "responses-checks.md": responses_checks_page,
+    "openai-checks.md": openai_checks_page,
 }
 
 

@@ -1,7 +1,7 @@
 """What Chat Completions through Clearway must do, each promise by its id.
 
 The tests bear the ids: as ids of rows, or at the beginning of a docstring. `make docs` writes
-`docs/chat-checks.md` from both; what no test bears is shown as open there.
+`docs/openai-checks.md` from both; what no test bears is shown as open there.
 """
 
 ACCEPTANCE: dict[str, str] = {

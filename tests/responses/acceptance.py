@@ -1,12 +1,19 @@
 """What Responses through Clearway must do, each promise by its id.
 
 The tests bear the ids: as ids of rows, or at the beginning of a docstring. `make docs` writes
-`docs/responses-checks.md` from both; what no test bears is shown as open there.
+`docs/openai-checks.md` from both; what no test bears is shown as open there.
 """
 
 ACCEPTANCE: dict[str, str] = {
+    "G1": "every answer tells the id under which the ledger has it",
+    "G4": "a missing or unknown key is a 401 in the shape of the route",
+    "G5": "a key is taken from `x-api-key` too",
+    "G7": "a body that is no JSON object is a 400 `invalid_json`",
     "G8": "the same request is the same bytes upstream",
     "G9": "a conversation that goes on keeps its beginning, to the byte",
+    "G10": "a client that leaves ends the request upstream at once, and is charged for what was used",
+    "G11": "what is ignored is told in `x-clearway-warnings`; for a strict key it is refused",
+    "G12": "nothing of the client's own fields and credential goes upstream",
     "R1": "a text alone is a message of the user",
     "R2": "`instructions` and developer items are the system prompt, in that order",
     "R3": "messages need no type",

@@ -47,8 +47,8 @@ def _says(*pieces: Piece) -> Script:
 
 
 def test_whole(bench: Bench, client: openai.OpenAI, rows: Rows) -> None:
-    """RR8, RR9, b1, b2: a response under the client's name of the model, counted in the ledger; nothing of the client's
-    credential goes upstream.
+    """G1, RR8, RR9, b1, b2: a response under the client's name of the model, counted in the ledger; nothing of the
+    client's credential goes upstream.
     """
     bench.script = _says(start(), text(0, "Hi", " you"), end())
     raw = client.responses.with_raw_response.create(model="gpt-4o", input="hi", instructions="Be brief.", user="a@b.c")
@@ -274,8 +274,44 @@ def test_fails_in_the_stream(bench: Bench, client: openai.OpenAI) -> None:
     assert [("response.failed", "server_error")] * 2 == seen
 
 
+def test_who_may_ask(bench: Bench, key: str) -> None:
+    """G4, G5, G7, G12: a key in either place, or a 401 in this format's shape; what is no JSON object is a 400."""
+    bench.script = _says(start(), text(0, "Hi"), end())
+    seen = []
+    for fields, body in (
+        ({"authorization": f"Bearer {key}"}, b'{"model": "gpt-5", "input": "hi"}'),
+        ({"x-api-key": key, "openai-organization": "o", "cookie": "c=d"}, b'{"model": "gpt-5", "input": "hi"}'),
+        ({"authorization": "Bearer cw-wrong"}, b"{}"),
+        ({"authorization": f"Bearer {key}"}, b"[1]"),
+        ({"authorization": f"Bearer {key}"}, b"{"),
+    ):
+        headers = {"content-type": "application/json", **fields}
+        said = httpx2.post(f"{bench.gateway.url}/v1/responses", content=body, headers=headers, trust_env=False)
+        seen.append((said.status_code, (said.json().get("error") or {}).get("code")))
+
+    invalid = (400, "invalid_json")
+    assert [(200, None), (200, None), (401, "invalid_api_key"), invalid, invalid] == seen
+    names = {name for name, _ in bench.upstream.received[-1].headers}
+    assert not {"cookie", "openai-organization", "authorization"} & names
+
+
+def test_strict_key(bench: Bench) -> None:
+    """G11: what is ignored is told; a strict key refuses it by name."""
+    bench.script = _says(start(), text(0, "Hi"), end())
+    with connected(bench.gateway.url, bench.gateway.new_key("not strict")) as client:
+        told = client.responses.with_raw_response.create(model=MODEL, input="hi", truncation="auto")
+    with (
+        connected(bench.gateway.url, bench.gateway.new_key("strict in responses", "--strict")) as client,
+        pytest.raises(openai.BadRequestError) as raised,
+    ):
+        client.responses.create(model=MODEL, input="hi", truncation="auto")
+
+    assert "truncation" in told.headers["x-clearway-warnings"]
+    assert "truncation" == raised.value.param
+
+
 def test_a_client_that_leaves(bench: Bench, client: openai.OpenAI, rows: Rows) -> None:
-    """b21: who leaves ends the request upstream at once, and what was used is charged."""
+    """G10, b21: who leaves ends the request upstream at once, and what was used is charged."""
     gate = Gate()
     left = bench.upstream.left_early
     bench.script = _says(start(), text(0, "Hi"), gate, end())
