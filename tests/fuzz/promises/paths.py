@@ -7,11 +7,18 @@ import urllib.parse
 from clearway.core.errors import BadRequest, NotFound
 from clearway.server.paths import place
 
+_WIRES = {
+    "/v1/chat/completions": "chat",
+    "/v1/responses": "responses",
+    "/v1/responses/input_tokens": "responses",
+}
 _ENDPOINTS = {
     "/v1/messages": "messages",
     "/v1/messages/count_tokens": "count_tokens",
     "/v1/models": "models",
     "/v1/chat/completions": "messages",
+    "/v1/responses": "messages",
+    "/v1/responses/input_tokens": "count_tokens",
 }
 _OBJECTS = {"files": "/v1/files", "batches": "/v1/messages/batches"}
 
@@ -39,7 +46,8 @@ def paths(data: bytes) -> None:
         assert where.path == _OBJECTS[where.endpoint] or where.path.startswith(_OBJECTS[where.endpoint] + "/")
     else:
         assert where.endpoint in (None, "relay", "models") or _ENDPOINTS[where.path] == where.endpoint
-    assert (where.wire == "chat") == (where.path == "/v1/chat/completions") or where.endpoint is None
+    if where.endpoint is not None:
+        assert where.wire == _WIRES.get(where.path, "messages")
     read = urllib.parse.unquote_to_bytes(path)
     segments = read.split(b"/")[1:]
     assert b"%" not in read, "decoding twice is not decoding once"
