@@ -9,19 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.limits.purse import body
+from tests.limits.purse import OUTPUT_NANO, body
 from tests.limits.shared.several import Several, until
 from tests.services import Postgres, ValkeyProcess
 
 CHAOS_S = 15.0
 CLIENTS = 8
 TOKENS = 200_000
+MOST = 900
+"""Tokens of an answer."""
 
 
 def _ask_on(several: Several, key: str, seed: int, stop: threading.Event, seen: Counter[str]) -> None:
     dice = random.Random(seed)  # noqa: S311  # nothing secret
     while not stop.is_set():
-        asked = body(output=dice.randrange(1, 900), stream=dice.random() < 0.5)
+        asked = body(output=dice.randrange(1, MOST), stream=dice.random() < 0.5)
         head = several.ask(dice.randrange(3), key, asked).head
         seen[head.header("x-clearway-error") or str(head.status)] += 1
 
@@ -44,7 +46,8 @@ def _trouble(valkey: ValkeyProcess, dice: random.Random) -> None:
 @pytest.mark.timeout(120)
 def test_whatever_happens_to_the_valkey(tmp_path: Path, database: Postgres) -> None:
     """The budget is never exceeded, it can be spent to its end, and at rest the counters, the ledger and the upstream's
-    bill are the same to the nano-dollar; nothing is held, and nothing counts as running.
+    bill are the same to the nano-dollar, but for streams that were cut as nothing more could be held for them: of
+    those nobody heard the bill. Nothing is held, and nothing counts as running.
     """
     dice = random.Random(20_261_127)  # noqa: S311  # the same every time
     stop, seen = threading.Event(), Counter[str]()
@@ -74,5 +77,6 @@ def test_whatever_happens_to_the_valkey(tmp_path: Path, database: Postgres) -> N
     tokens = spent.input_tokens + spent.output_tokens
     assert 0.95 * TOKENS <= tokens <= TOKENS
     assert (tokens, spent.cost_nano) == (counted["tokens"], counted["billed"])
-    assert sum(three.purse.billed) == spent.cost_nano
+    unheard = abs(sum(three.purse.billed) - spent.cost_nano)
+    assert unheard <= spent.estimated * MOST * OUTPUT_NANO
     assert (0, "0") == (counted["held_tokens"], running)
