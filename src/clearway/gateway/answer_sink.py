@@ -9,7 +9,7 @@ Used by gateway/chat; what is told, and how, is a teller's (`wire/hub/teller.py`
 """
 
 import zlib
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 import structlog
@@ -18,6 +18,7 @@ from clearway.core.clock import Clock
 from clearway.core.errors import GatewayError, UpstreamProtocolError
 from clearway.core.fields import Headers
 from clearway.gateway.call import Sink
+from clearway.gateway.front import KEPT, OK, Front
 from clearway.gateway.headers import EXCHANGE_HEADER, by_name
 from clearway.wire.encoding import Inflater
 from clearway.wire.hub import errors
@@ -34,11 +35,9 @@ from clearway.wire.sse import DataScanner
 
 log = structlog.get_logger()
 
-_OK = 200
 _LONGEST_NAME = 200
 _LONGEST_QUIET_S = 15.0
 """Without a word to a client that streams."""
-_KEPT = (b"retry-after", b"retry-after-ms", b"x-should-retry")
 
 
 def _nothing(_: object) -> None:
@@ -68,7 +67,7 @@ class Translation(msgspec.Struct, frozen=True, kw_only=True):
     """The value of `x-clearway-warnings`."""
 
 
-class AnswerSink:
+class AnswerSink(Front):
     """Tells one answer.
 
     Args:
@@ -89,7 +88,7 @@ class AnswerSink:
         clock: Clock,
         backing: Backing,
     ) -> None:
-        self._sink = sink
+        super().__init__(sink)
         self._exchange_id = exchange_id
         self._translation = translation
         self._teller = teller
@@ -105,7 +104,7 @@ class AnswerSink:
         self._answer = Answer(plan)
         self._scanner = DataScanner()
         self._inflater: Inflater | None = None
-        self._status = _OK
+        self._status = OK
         self._fields: Headers = ()
         self._kept: list[bytes] | None = None
         self._size = 0
@@ -113,31 +112,6 @@ class AnswerSink:
         self._said = b""
         self._is_over = False
         self._quiet_since: float | None = None
-
-    # What the relay asks.
-
-    @property
-    def started(self) -> bool:
-        """As `Sink.started`."""
-        return self._sink.started
-
-    @property
-    def gone(self) -> bool:
-        """As `Sink.gone`."""
-        return self._sink.gone
-
-    @property
-    def is_slow(self) -> bool:
-        """As `Sink.is_slow`."""
-        return self._sink.is_slow
-
-    def drain(self) -> Awaitable[None]:
-        """As `Sink.drain`."""
-        return self._sink.drain()
-
-    def cut(self) -> None:
-        """As `Sink.cut`."""
-        self._sink.cut()
 
     def warn(self, note: bytes) -> None:
         """A further note, before anything is said: another body has gone out."""
@@ -162,7 +136,7 @@ class AnswerSink:
         elif coding != b"identity":
             raise UpstreamProtocolError("the answer is coded in a way that was not asked for")
         is_stream = named.get(b"content-type", b"").lstrip().lower().startswith(b"text/event-stream")
-        if status != _OK or not is_stream:
+        if status != OK or not is_stream:
             self._kept = []
 
     def write(self, data: bytes) -> None:
@@ -207,7 +181,7 @@ class AnswerSink:
         elif self._sink.started:
             self._sink.finish()
         else:
-            self._end(_OK, self._teller.body())
+            self._end(OK, self._teller.body())
 
     def last_words(self, error: GatewayError) -> bytes:
         """The last event of a stream that an error of ours ends."""
@@ -264,7 +238,7 @@ class AnswerSink:
             return
         if not self._sink.started:
             head = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
-            self._sink.start(_OK, [*head, *self._told()])
+            self._sink.start(OK, [*head, *self._told()])
         self._quiet_since = None
         self._sink.write(said)
 
@@ -296,7 +270,7 @@ class AnswerSink:
 
     def _finish_kept(self, body: bytes) -> None:
         """A refusal, or an answer that is no stream though one was asked for."""
-        if self._status != _OK:
+        if self._status != OK:
             self._last = errors.upstreams(self._status, body, finds=self._backing.finds, **self._names)
             return
         try:
@@ -316,8 +290,8 @@ class AnswerSink:
 
     def _end(self, status: int, body: bytes) -> None:
         head = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *self._told()]
-        if status != _OK:
-            head += [field for field in self._fields if field[0] in _KEPT]
+        if status != OK:
+            head += [field for field in self._fields if field[0] in KEPT]
         self._sink.start(status, head)
         self._sink.finish(body)
 
@@ -337,6 +311,6 @@ class AnswerSink:
         named = by_name(self._fields)
         if request_id := named.get(b"request-id"):
             told.append((b"x-clearway-upstream-request-id", request_id))
-        if self._status != _OK:
+        if self._status != OK:
             told.append((b"x-clearway-upstream-status", b"%d" % self._status))
         return told + errors.limits(self._fields, self._clock.now_us() // 1_000_000)

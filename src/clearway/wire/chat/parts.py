@@ -13,7 +13,8 @@ from clearway.wire.hub.caching import marker
 from clearway.wire.hub.ids import clean_id
 from clearway.wire.hub.media import document_block, image_block
 from clearway.wire.hub.notes import Notes, Refusal
-from clearway.wire.hub.turns import Block, text_block
+from clearway.wire.hub.parts import read_parts, read_refusal, read_text
+from clearway.wire.hub.turns import Block
 from clearway.wire.hub.typed import Json, typed
 
 
@@ -23,14 +24,6 @@ class _ImageUrl(msgspec.Struct):
 
 class _Image(msgspec.Struct):
     image_url: _ImageUrl | str
-
-
-class _Text(msgspec.Struct):
-    text: str
-
-
-class _Refusal(msgspec.Struct):
-    refusal: str
 
 
 class _File(msgspec.Struct):
@@ -70,19 +63,8 @@ def blocks_of(content: str | list[Json] | Json | None, role: str, where: str, no
     Raises:
         Refusal: A part that is not read.
     """
-    if content is None:
-        return []
-    if isinstance(content, str):
-        return [text_block(content)] if content.strip() else []
     parts = [content] if isinstance(content, dict) else content
-    blocks = []
-    for place, part in enumerate(parts):
-        at = f"{where}.content[{place}]"
-        block = _block(part, role, at, notes)
-        if block is not None:
-            notes.mark(block, at)
-            blocks.append(block)
-    return blocks
+    return read_parts(parts, f"{where}.content", lambda part, at: _block(part, role, at, notes), notes)
 
 
 def _block(part: Json, role: str, where: str, notes: Notes) -> Block | None:
@@ -116,16 +98,6 @@ def _native(part: Json, kind: str, where: str) -> Block:
     return block
 
 
-def _text(part: Json, where: str) -> Block | None:
-    text = typed(part, _Text, where).text
-    return text_block(text) if text.strip() else None
-
-
-def _refusal(part: Json, where: str) -> Block | None:
-    text = typed(part, _Refusal, where).refusal
-    return text_block(text) if text.strip() else None
-
-
 def _image(part: Json, where: str) -> Block:
     image = typed(part, _Image, where).image_url
     return image_block(image if isinstance(image, str) else image.url, f"{where}.image_url")
@@ -140,4 +112,4 @@ def _file(part: Json, where: str) -> Block:
     return document_block(file.file_data, f"{where}.file.file_data", title=file.filename)
 
 
-_READERS: dict[str, _Reader] = {"text": _text, "refusal": _refusal, "image_url": _image, "file": _file}
+_READERS: dict[str, _Reader] = {"text": read_text, "refusal": read_refusal, "image_url": _image, "file": _file}

@@ -30,4 +30,6 @@ def param_of(place: str, body: bytes | bytearray, asking: Asking) -> str | None:
         body: The client's request, which was translated before.
         asking: What it was translated with.
     """
-    return client_place(place, marked(read(body), asking), read(body), NAMES)
+    fields = read(body)
+    given = dict(fields)  # whoever translates may use parts of them up
+    return client_place(place, marked(fields, asking), given, NAMES)

@@ -12,20 +12,13 @@ import msgspec
 from clearway.wire.hub.caching import marker
 from clearway.wire.hub.media import document_block, image_block
 from clearway.wire.hub.notes import Notes, Refusal
-from clearway.wire.hub.turns import Block, text_block
+from clearway.wire.hub.parts import read_parts, read_refusal, read_text
+from clearway.wire.hub.turns import Block
 from clearway.wire.hub.typed import Json, typed
 
 
 class _Url(msgspec.Struct):
     url: str
-
-
-class _Text(msgspec.Struct):
-    text: str
-
-
-class _Refusal(msgspec.Struct):
-    refusal: str
 
 
 class _Image(msgspec.Struct):
@@ -65,18 +58,7 @@ def blocks_of(content: str | list[Json] | None, role: str, where: str, notes: No
     Raises:
         Refusal: A part that is not read.
     """
-    if content is None:
-        return []
-    if isinstance(content, str):
-        return [text_block(content)] if content.strip() else []
-    made = []
-    for place, part in enumerate(content):
-        at = f"{where}[{place}]"
-        block = _block(part, role, at, notes)
-        if block is not None:
-            notes.mark(block, at)
-            made.append(block)
-    return made
+    return read_parts(content, where, lambda part, at: _block(part, role, at, notes), notes)
 
 
 def _block(part: Json, role: str, where: str, notes: Notes) -> Block | None:
@@ -90,16 +72,6 @@ def _block(part: Json, role: str, where: str, notes: Notes) -> Block | None:
     if block is not None and (control := marker(part, where, notes)) is not None:
         block["cache_control"] = control
     return block
-
-
-def _text(part: Json, where: str) -> Block | None:
-    text = typed(part, _Text, where).text
-    return text_block(text) if text.strip() else None
-
-
-def _refusal(part: Json, where: str) -> Block | None:
-    text = typed(part, _Refusal, where).refusal
-    return text_block(text) if text.strip() else None
 
 
 def _image(part: Json, where: str) -> Block:
@@ -127,10 +99,10 @@ def _unread(where: str, file_id: str | None, name: str) -> Refusal:
 
 
 _READERS: dict[str, _Reader] = {
-    "input_text": _text,
-    "output_text": _text,
-    "text": _text,
-    "refusal": _refusal,
+    "input_text": read_text,
+    "output_text": read_text,
+    "text": read_text,
+    "refusal": read_refusal,
     "input_image": _image,
     "input_file": _file,
 }
