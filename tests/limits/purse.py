@@ -61,6 +61,13 @@ def cost_nano(used: dict[str, int]) -> int:
     return used["input_tokens"] * INPUT_NANO + used["output_tokens"] * OUTPUT_NANO
 
 
+def served_of(left_nano: int, one_nano: int) -> set[int]:
+    """How many requests at `one_nano` each are served one after the other: what is held for one is up to a
+    hundred tokens of prompt more than is paid for it, so with just enough left it is one or none.
+    """
+    return {left_nano // one_nano, (left_nano - 100 * INPUT_NANO) // one_nano}
+
+
 class Purse:
     """The scene while the context is open.
 

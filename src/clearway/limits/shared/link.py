@@ -6,6 +6,7 @@ error, without the address's password. Imported where `limits.valkey_url` is set
 `clearway doctor`. Used by limits/shared/post.
 """
 
+import asyncio
 from collections.abc import Sequence
 from importlib import resources
 from ssl import SSLError
@@ -59,9 +60,12 @@ class Link:
     async def run(self, names: Sequence[str], arguments: Sequence[str | bytes]) -> bytes:
         """Run the script; its answer. Raises Unreachable."""
         try:
-            return bytes(await self._script(keys=names, args=arguments))
+            answer = bytes(await self._script(keys=names, args=arguments))
         except (ValkeyError, OSError, SSLError) as error:
+            _heed()
             raise Unreachable(_told(error)) from error
+        _heed()
+        return answer
 
     async def ping(self) -> str:
         """The server's version. Raises Unreachable."""
@@ -75,6 +79,15 @@ class Link:
     async def aclose(self) -> None:
         """Close the connections."""
         await self._client.aclose()
+
+
+def _heed() -> None:
+    """End here what was cancelled: the library writes in `asyncio.wait_for`, which before Python 3.12 keeps a
+    cancellation to itself where it comes as the write ends.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _told(error: Exception) -> str:
