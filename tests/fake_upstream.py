@@ -82,8 +82,9 @@ class Gate:
         self._reached.result(PATIENCE_S)
 
     def open(self) -> None:
-        """Let it go on."""
-        self._open.set_result(None)
+        """Let it go on; where its connection is over already, nobody waits."""
+        with contextlib.suppress(concurrent.futures.InvalidStateError):
+            self._open.set_result(None)
 
     async def pass_through(self) -> None:
         """The upstream's side."""
