@@ -15,7 +15,7 @@ from clearway.wire.chat.places import param_of
 from clearway.wire.chat.request import Asking, translate
 from clearway.wire.chat.teller import ChatTeller
 from clearway.wire.hub.notes import Refusal
-from clearway.wire.hub.typed import read
+from clearway.wire.hub.typed import Json
 
 _REASONING = b"x-clearway-reasoning"
 
@@ -30,7 +30,7 @@ class ChatSpoke:
     def __init__(self, reasoning: Reasoning) -> None:
         self._reasoning: Reasoning = reasoning
 
-    def make(self, plain: bytes | bytearray, known: Known) -> Made:
+    def make(self, members: Json, known: Known) -> Made:
         """See `Spoke.make`."""
         asking = Asking(
             model=known.model,
@@ -42,7 +42,7 @@ class ChatSpoke:
             reasoning=self._wanted(known.headers),
             recall=known.recall,
         )
-        made = translate(read(plain), asking)
+        made = translate(members, asking)
         return Made(
             body=made.body,
             name=made.form.model,
@@ -52,12 +52,12 @@ class ChatSpoke:
             plan=made.plan,
             may_pause=made.may_pause,
             teller=ChatTeller(made.form, is_stream=made.is_stream),
-            finds=partial(param_of, body=plain, asking=asking),
+            finds=partial(param_of, body=known.plain, asking=asking),
         )
 
-    def count(self, plain: bytes | bytearray, known: Known) -> Made:
+    def count(self, members: Json, known: Known) -> Made:
         """Chat Completions has no such question."""
-        del plain, known
+        del members, known
         raise NotFound("tokens are not counted in this format")
 
     def _wanted(self, headers: Headers) -> Reasoning:

@@ -8,6 +8,7 @@ from clearway.gateway.headers import first
 from clearway.wire.body import Peek, Unreadable, peek, replace_model
 from clearway.wire.encoding import decode_body
 from clearway.wire.hub.notes import Refusal
+from clearway.wire.hub.typed import Json, read
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -22,6 +23,8 @@ class Asked(msgspec.Struct, frozen=True):
     """False where the body could not be read and is relayed for what it is."""
     ours: Fields | None = None
     """Translated: the request is ours, and these are all the fields that it has, but for the API's version."""
+    members: Json = {}
+    """Of a request in another format: all that it says, until it is translated, which empties it."""
 
     def __repr__(self) -> str:
         return f"Asked({len(self.body)} bytes)"
@@ -39,7 +42,7 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 def decode(body: bytes | bytearray, headers: Headers, *, max_body: int, strict: bool) -> Asked:
-    """Read what is needed of a Messages request.
+    """Read what is needed of a request that goes on as it is.
 
     Args:
         body: As it was sent.
@@ -52,9 +55,8 @@ def decode(body: bytes | bytearray, headers: Headers, *, max_body: int, strict: 
         BadRequest: The body cannot be read, or says something twice.
         TooLarge: It becomes too large when decoded.
     """
-    codings = first(headers, b"content-encoding")
     try:
-        plain = _plain(body, codings, max_body) if codings else body
+        plain = _plain(body, headers, max_body)
         seen = peek(plain)
     except Unreadable:
         # Any other BadRequest stays: a decision that stands there twice is refused for everybody.
@@ -62,12 +64,42 @@ def decode(body: bytes | bytearray, headers: Headers, *, max_body: int, strict: 
             raise
         return Asked(body, body, Peek(), readable=False)
     if strict and seen.model is None:
-        hint = "name a model, e.g. claude-sonnet-5-5"
-        raise Refusal("model", "model is missing", "missing_required_parameter", hint=hint)
+        raise _no_model()
     return Asked(body, plain, seen, readable=True)
 
 
-def _plain(body: bytes | bytearray, codings: str, max_body: int) -> bytes | bytearray:
+def decode_whole(body: bytes | bytearray, headers: Headers, *, max_body: int) -> Asked:
+    """Read a request of another format, once for all that need it. A member that stands there twice
+    means what it said last, here and in what is made of it.
+
+    Args:
+        body: As it was sent.
+        headers: The request's.
+        max_body: The most bytes that a compressed body may become.
+
+    Raises:
+        BadRequest: The body cannot be read, or names no model.
+        TooLarge: It becomes too large when decoded.
+    """
+    plain = _plain(body, headers, max_body)
+    members = read(plain)
+    model = members.get("model")
+    if model is None:
+        raise _no_model()
+    if not isinstance(model, str):
+        raise Refusal("model", "model: expected a string")
+    return Asked(body, plain, Peek(model, stream=members.get("stream") is True), readable=True, members=members)
+
+
+def _no_model() -> Refusal:
+    hint = "name a model, e.g. claude-sonnet-5-5"
+    return Refusal("model", "model is missing", "missing_required_parameter", hint=hint)
+
+
+def _plain(body: bytes | bytearray, headers: Headers, max_body: int) -> bytes | bytearray:
+    codings = first(headers, b"content-encoding")
+    if not codings:
+        return body
     try:
         return decode_body(body, codings, max_body)
     except BadRequest as error:

@@ -21,7 +21,7 @@ from clearway.gateway.authenticate import Caller, authenticate
 from clearway.gateway.bookkeeping import Books, Exchange
 from clearway.gateway.call import Call, Sink
 from clearway.gateway.cooling import Cooling
-from clearway.gateway.decode import Asked, decode
+from clearway.gateway.decode import Asked, decode, decode_whole
 from clearway.gateway.headers import known_of
 from clearway.gateway.labels import Labels
 from clearway.gateway.models import ModelList
@@ -181,8 +181,10 @@ class Gateway:
         body = await call.body()
         if call.endpoint not in _READ:
             return Asked(body, body, Peek(), readable=True)
-        strict = call.wire != "messages" or self._router.needs_reading(caller)
-        return decode(body, noted, max_body=self._settings.max_body, strict=strict)
+        max_body = self._settings.max_body
+        if call.wire != "messages":
+            return decode_whole(body, noted, max_body=max_body)
+        return decode(body, noted, max_body=max_body, strict=self._router.needs_reading(caller))
 
     def _admit(self, visit: Visit, noted: Headers, caller: Caller, asked: Asked | None) -> Exchange:
         instance_id = self._settings.instance_id

@@ -30,13 +30,12 @@ class ResponsesSpoke:
     def __init__(self, secret: Secret) -> None:
         self._secret = secret
 
-    def make(self, plain: bytes | bytearray, known: Known) -> Made:
+    def make(self, members: Json, known: Known) -> Made:
         """See `Spoke.make`."""
         envelope = Envelope(self._secret, known.owner)
         asking = _asking(known, envelope)
-        fields = read(plain)
-        keep = None if fields.get("store") is False else known.keep_item
-        made = translate(fields, asking)
+        keep = None if members.get("store") is False else known.keep_item
+        made = translate(members, asking)
         seal = partial(envelope.seal, model=known.model)
         return Made(
             body=made.body,
@@ -47,12 +46,12 @@ class ResponsesSpoke:
             plan=made.plan,
             may_pause=made.may_pause,
             teller=ResponsesTeller(made.form, seal, known.exchange_id, is_stream=made.is_stream, keep=keep),
-            finds=partial(param_of, body=plain, asking=asking),
+            finds=partial(param_of, body=known.plain, asking=asking),
         )
 
-    def count(self, plain: bytes | bytearray, known: Known) -> Made:
+    def count(self, members: Json, known: Known) -> Made:
         """See `Spoke.count`."""
-        made = count(read(plain), _asking(known, Envelope(self._secret, known.owner)))
+        made = count(members, _asking(known, Envelope(self._secret, known.owner)))
         return Made(body=made.body, name=known.model, warnings=made.warnings)
 
 

@@ -36,6 +36,7 @@ from clearway.wire.hub.names import model_of
 from clearway.wire.hub.pausing import Fold
 from clearway.wire.hub.plan import NO_PLAN, Plan
 from clearway.wire.hub.teller import Teller
+from clearway.wire.hub.typed import Json
 
 _WITHOUT_SAMPLING = "2026-10-21"
 """The first version of the API that refuses `temperature` and its like for every model."""
@@ -78,6 +79,8 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     """Finds an item of an earlier response by its id."""
     keep_item: Callable[[str, bytes], None]
     """Takes the items of this one."""
+    plain: bytes | bytearray
+    """The request itself, for whoever must read it again."""
     headers: Headers
     exchange_id: str
 
@@ -102,16 +105,16 @@ class Made(msgspec.Struct, kw_only=True):
 class Spoke(Protocol):
     """One format; pure, so that it can be asked in a thread."""
 
-    def make(self, plain: bytes | bytearray, known: Known) -> Made:
-        """The request that is sent upstream, and how its answer is told.
+    def make(self, members: Json, known: Known) -> Made:
+        """The request that is sent upstream, and how its answer is told; uses `members` up.
 
         Raises:
             Refusal: Something of the request cannot be served.
         """
         ...
 
-    def count(self, plain: bytes | bytearray, known: Known) -> Made:
-        """The request that counts its tokens.
+    def count(self, members: Json, known: Known) -> Made:
+        """The request that counts its tokens; uses `members` up.
 
         Raises:
             Refusal: Something of it cannot be served.
@@ -160,12 +163,15 @@ class Translator:
         if own and walk.caller.credential == "subscription":
             hint = "send an API key, or use the Messages API with the client that the login belongs to"
             raise NotAllowed("a subscription's login is not used for translated requests", hint=hint)
-        plain, known = walk.asked.plain, self._known(walk, model, targets, own=own)
+        size, known = len(walk.asked.plain), self._known(walk, model, targets, own=own)
         spoke = self._spokes.get(walk.call.wire) or await self._first(walk.call.wire)
         make = spoke.count if walk.call.endpoint == "count_tokens" else spoke.make
+        members = walk.asked.members
         # A large one apart, so that nobody waits for the conversation of another.
-        made = make(plain, known) if len(plain) <= _AT_ONCE else await asyncio.to_thread(make, plain, known)
-        if len(plain) > _READ_AGAIN:
+        made = make(members, known) if size <= _AT_ONCE else await asyncio.to_thread(make, members, known)
+        # It is several times as large as its bytes, and the answer may take long.
+        members.clear()
+        if size > _READ_AGAIN:
             made.finds = None
         return self._goes_on(walk, made, known, own=own), targets
 
@@ -222,6 +228,7 @@ class Translator:
             recall=self._thoughts.of(owner),
             find_item=partial(self._thoughts.find_item, owner),
             keep_item=partial(self._thoughts.keep_item, owner),
+            plain=walk.asked.plain,
             headers=walk.call.headers,
             exchange_id=walk.exchange.id,
         )
