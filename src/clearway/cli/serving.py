@@ -16,6 +16,7 @@ from clearway.config.load import Loaded, environment
 from clearway.config.model import Config
 from clearway.ledger.lock import AlreadyOwned
 from clearway.server.listen import CannotListen, UnsafeBind
+from clearway.server.memory import keep_some
 from clearway.server.reload import pinned
 
 _NEVER_HELD_S = 30.0
@@ -52,6 +53,7 @@ async def _accepting(running: Running) -> AsyncIterator[None]:
             group.create_task(running.serving.run())
             await running.serving.accepting()
             _calm_collector()
+            keep_some()
             try:
                 yield
             finally:
