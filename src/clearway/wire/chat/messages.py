@@ -21,6 +21,8 @@ from clearway.wire.hub.typed import Json, typed
 
 _SYSTEM = ("system", "developer")
 _ROLES = (*_SYSTEM, "user", "assistant", "tool", "function")
+_FIRST = tuple(f"messages[{place}]" for place in range(500))
+"""Made once: the places of most conversations."""
 
 
 class Conversation(msgspec.Struct, frozen=True):
@@ -41,19 +43,20 @@ def read_messages(raw: object) -> list[Message | Item]:
     if not isinstance(raw, list) or not raw:
         raise Refusal("messages", "expected a list with at least one message")
     messages: list[Message | Item] = []
+    add, known = messages.append, len(_FIRST)
     for place, given in enumerate(raw):
-        where = f"messages[{place}]"
-        if type(given) is dict and len(given) == 2:  # noqa: PLR2004  # `role` and `content`
-            role, text = given.get("role"), given.get("content")
+        if type(given) is dict and len(given) == 2 and "role" in given and "content" in given:  # noqa: PLR2004
+            role, text = given["role"], given["content"]
             if type(text) is str and (role == "user" or role == "assistant"):  # noqa: PLR1714  # twice as fast
-                blocks: list[Block] = [{"type": "text", "text": text}] if text and not text.isspace() else []
-                messages.append(Item(role, blocks, where))
+                where = _FIRST[place] if place < known else f"messages[{place}]"
+                add(Item(role, [{"type": "text", "text": text}] if text and not text.isspace() else [], where))
                 continue
+        where = f"messages[{place}]"
         message = typed(given, Message, where)
         if message.role not in _ROLES:
             param = f"{where}.role"
             raise Refusal(param, f"{message.role[:40]!r} is no role; {', '.join(_ROLES)} are")
-        messages.append(message)
+        add(message)
     return messages
 
 

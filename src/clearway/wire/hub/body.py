@@ -84,7 +84,7 @@ def body_of(parts: Parts, notes: Notes) -> tuple[Json, Block | None]:
     may_prefill = not (structure.thought.is_on or structure.format or structure.json_tool)
     turns = arrange(parts.items, parts.abilities, notes, may_prefill=may_prefill, param=parts.param)
     system = [*parts.system, *structure.instructions]
-    called = _called(turns) if any(item.has_calls for item in parts.items) else []
+    called = _called(turns) if [item for item in parts.items if item.has_calls] else []
     wanted, tools = _offered(structure, parts.tools, called)
     body: Json = {"model": parts.model, "max_tokens": structure.thought.max_tokens, "stream": True}
     top = _mark(parts, tools, turns, notes)

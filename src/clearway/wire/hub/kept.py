@@ -38,8 +38,6 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
     """A hash of all text."""
 
 
-_THOUGHTS = ("thinking", "redacted_thinking")
-
 Recall = Callable[[str], Kept | None]
 """Finds what was kept under a name."""
 
@@ -158,8 +156,8 @@ def put_all_back(recall: Recall | None, model: str, items: list[Item]) -> None:
 
 
 def _put_into(recall: Recall, model: str, turn: list[Item]) -> None:
-    blocks = [block for item in turn for block in item.blocks]
-    if not blocks or any(block.get("type") in _THOUGHTS for block in blocks):
+    blocks = turn[0].blocks if len(turn) == 1 else [block for item in turn for block in item.blocks]
+    if not blocks:
         return
     made = put_back(recall, model, blocks)
     if made is not None:
@@ -176,20 +174,26 @@ def put_back(recall: Recall, model: str, blocks: list[Block]) -> list[Block] | N
         model: Who is to read it.
         blocks: Text and calls of the turn, as the client has them.
     """
-    texts = [block for block in blocks if block.get("type") == "text"]
-    calls = [block for block in blocks if block.get("type") == "tool_use"]
-    if len(texts) + len(calls) != len(blocks):
-        return None
+    texts: list[Block] = []
+    calls: list[Block] = []
+    for block in blocks:
+        kind = block.get("type")
+        if kind == "text":
+            texts.append(block)
+        elif kind == "tool_use":
+            calls.append(block)
+        else:
+            return None  # its thoughts are there, or it has what was never an answer of a model's
     made = _matched(recall, model, texts, calls)
+    if made is not None:
+        return made
     spoken = [block for block in texts if not _TAGGED.fullmatch(str(block["text"]))]
-    if made is None and len(spoken) < len(texts):
-        made = _matched(recall, model, spoken, calls)
-    return made
+    return _matched(recall, model, spoken, calls) if len(spoken) < len(texts) else None
 
 
 def _matched(recall: Recall, model: str, texts: list[Block], calls: list[Block]) -> list[Block] | None:
-    said = "".join(str(block["text"]) for block in texts)
-    called, text = tuple(str(block["id"]) for block in calls), _hash(said)
+    said = "".join([str(block["text"]) for block in texts])
+    called, text = tuple([str(block["id"]) for block in calls]), _hash(said)
     kept = recall(called[0] if called else text.hex())
     if kept is None or (kept.model, kept.calls, kept.text) != (model, called, text):
         return None
@@ -216,5 +220,5 @@ def _ordered(kept: Kept, said: str, texts: list[Block], calls: list[Block]) -> l
 
 def _hash(text: str) -> bytes:
     # White space alone is not sent, so a turn without words is one without text.
-    said = text if text.strip() else ""
+    said = "" if text.isspace() else text
     return blake2b(said.encode("utf-8", "surrogatepass"), digest_size=16).digest()

@@ -25,7 +25,7 @@ OPERATOR = "Operator instruction:\n"
 _THOUGHTS = ("thinking", "redacted_thinking")
 
 
-class Item(msgspec.Struct):
+class Item(msgspec.Struct, gc=False):
     """One message of the client's, its content in blocks."""
 
     role: Literal["system", "user", "assistant"]
@@ -83,10 +83,11 @@ def _pair(items: list[Item], notes: Notes) -> dict[str, _Call]:
     latest: dict[str, _Call] = {}
     times: dict[str, int] = {}
     for item in items:
-        if len(item.blocks) == 1 and item.blocks[0].get("type") == "text":
+        blocks = item.blocks
+        if len(blocks) == 1 and blocks[0].get("type") == "text":
             continue
         kept: list[Block] = []
-        for block in item.blocks:
+        for block in blocks:
             kind = block.get("type")
             if kind == "tool_use" and item.role == "assistant":
                 given = str(block["id"])
