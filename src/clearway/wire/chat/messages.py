@@ -4,6 +4,7 @@ Source: `ChatCompletionMessageParam` of the `openai` SDK 3.x (read 2026-11-21).
 Used by request.py.
 """
 
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -21,6 +22,7 @@ from clearway.wire.hub.typed import Json, typed
 
 _SYSTEM = ("system", "developer")
 _ROLES = (*_SYSTEM, "user", "assistant", "tool", "function")
+_LATER = Item("user", [], "")
 _FIRST = tuple(f"messages[{place}]" for place in range(500))
 """Made once: the places of most conversations."""
 
@@ -33,7 +35,16 @@ class Conversation(msgspec.Struct, frozen=True):
     items: list[Item]
 
 
-def read_messages(raw: object) -> list[Message | Item]:
+class Listed(msgspec.Struct, frozen=True):
+    """The messages of a request, in their order."""
+
+    items: list[Item]
+    """What each is; nothing yet in the places of others."""
+    others: dict[int, Message]
+    """By their places: those that are more than a role and a text."""
+
+
+def read_messages(raw: object) -> Listed:
     """The messages, each of a role that is known. What most of them are, a role and a text of which
     nothing is to be told, is read at once: a conversation has many.
 
@@ -42,8 +53,9 @@ def read_messages(raw: object) -> list[Message | Item]:
     """
     if not isinstance(raw, list) or not raw:
         raise Refusal("messages", "expected a list with at least one message")
-    messages: list[Message | Item] = []
-    add, known = messages.append, len(_FIRST)
+    items: list[Item] = []
+    others: dict[int, Message] = {}
+    add, known = items.append, len(_FIRST)
     for place, given in enumerate(raw):
         if type(given) is dict and len(given) == 2 and "role" in given and "content" in given:  # noqa: PLR2004
             role, text = given["role"], given["content"]
@@ -56,16 +68,15 @@ def read_messages(raw: object) -> list[Message | Item]:
         if message.role not in _ROLES:
             param = f"{where}.role"
             raise Refusal(param, f"{message.role[:40]!r} is no role; {', '.join(_ROLES)} are")
-        add(message)
-    return messages
+        others[place] = message
+        add(_LATER)
+    return Listed(items, others)
 
 
-def called_names(messages: list[Message | Item]) -> list[str]:
+def called_names(others: Iterable[Message]) -> list[str]:
     """The tools that were called before."""
     names = []
-    for message in messages:
-        if isinstance(message, Item):
-            continue
+    for message in others:
         for call in message.tool_calls or ():
             names += [one.name for one in (call.function, call.custom) if one is not None]
         if message.function_call is not None:
@@ -88,26 +99,25 @@ class Reader:
         self._notes = notes
         self._pending: dict[str, list[str]] = {}
 
-    def read(self, messages: list[Message | Item], raw: list[Json]) -> Conversation:
+    def read(self, listed: Listed, raw: list[Json]) -> Conversation:
         """All of them.
 
         Raises:
             Refusal: Something in them is not read.
         """
         system: list[Block] = []
-        items: list[Item] = []
-        for place, message in enumerate(messages):
-            if isinstance(message, Item):
-                items.append(message)
-                continue
+        items, begins = listed.items, 0
+        for place, message in listed.others.items():
             where = f"messages[{place}]"
             for name in raw[place]:
                 if name not in KNOWN_MEMBERS:
                     self._notes.add("ignored", f"{where}.{name}")
-            if not items and message.role in _SYSTEM:
+            if place == begins and message.role in _SYSTEM:
                 system += self._at(self._system(message, where), where)
+                begins += 1
             else:
-                items.append(self._item(message, place, where))
+                items[place] = self._item(message, place, where)
+        del items[:begins]
         if not items:
             hint = "send a message of the role user behind it"
             raise Refusal("messages", "there are only system messages", hint=hint)

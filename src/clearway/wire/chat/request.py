@@ -103,16 +103,16 @@ class _Translation:
 
     def run(self) -> Translated:
         given, notes, abilities = self._given, self._notes, self._abilities
-        messages = read_messages(self._fields.get("messages"))
+        listed = read_messages(self._fields.get("messages"))
         offer = read_tools(self._fields, notes)
-        names = Names([*(tool.name for tool in offer.tools), *called_names(messages)])
+        names = Names([*(tool.name for tool in offer.tools), *called_names(listed.others.values())])
         tools, wrapped = definitions(offer.tools, names, abilities, notes)
         search = search_tool(self._fields, notes)
         if search is not None:
             tools.append(search)
         raw: list[Json] = self._fields["messages"]  # type: ignore[assignment]  # `read_messages` has looked
         asking = self._asking
-        conversation = Reader(names, wrapped, notes).read(messages, raw)
+        conversation = Reader(names, wrapped, notes).read(listed, raw)
         put_all_back(asking.recall, asking.model, conversation.items)
 
         asked_for = wish(given, notes, shows=asking.reasoning != "none")

@@ -23,6 +23,7 @@ GO_ON = "Continue."
 OPERATOR = "Operator instruction:\n"
 """Stands before what a model cannot be told in the role `system`."""
 _THOUGHTS = ("thinking", "redacted_thinking")
+_PAIRED = ("tool_use", "tool_result")
 
 
 class Item(msgspec.Struct, gc=False):
@@ -65,9 +66,9 @@ def arrange(
     Raises:
         Refusal: Nothing is left to send.
     """
-    calls = _pair(items, notes)
-    builder = _Builder(abilities, notes, calls, param)
-    if calls or not builder.add_plain(items):
+    builder = _Builder(abilities, notes, param)
+    if not builder.add_plain(items):
+        builder.calls = _pair(items, notes)
         for item in items:
             builder.add(item)
     turns = builder.finish(may_prefill=may_prefill)
@@ -134,11 +135,11 @@ def _inner(block: Block) -> list[Block]:
 
 
 class _Builder:
-    def __init__(self, abilities: Abilities, notes: Notes, calls: dict[str, _Call], param: str) -> None:
+    def __init__(self, abilities: Abilities, notes: Notes, param: str) -> None:
         self._param = param
         self._abilities = abilities
         self._notes = notes
-        self._calls = calls
+        self.calls: dict[str, _Call] = {}
         self._turns: list[Turn] = []
         self._assistant: list[Block] | None = None
         self._has_calls = False
@@ -148,17 +149,28 @@ class _Builder:
         self._is_answered = False
 
     def add_plain(self, items: list[Item]) -> bool:
-        """All messages, none of which calls or is the system's: nothing has to be paired. False: one is."""
+        """All messages, none of which calls or is the system's: nothing has to be paired. False: one is, and
+        nothing was added.
+        """
         turns: list[Turn] = []
-        before, content = "", []
+        content: list[Block] = []
+        before, is_own = "", True
         for item in items:
-            role = item.role
+            role, blocks = item.role, item.blocks
+            if len(blocks) != 1 or blocks[0].get("type") != "text":
+                if [block for block in blocks if block.get("type") in _PAIRED]:
+                    return False
+                if not blocks:
+                    continue
             if role == before:
-                content += item.blocks
+                if not is_own:
+                    turns[-1]["content"] = content = list(content)
+                    is_own = True
+                content += blocks
             elif role == "system":
                 return False
-            elif item.blocks:
-                before, content = role, list(item.blocks)
+            else:
+                before, content, is_own = role, blocks, False
                 turns.append({"role": role, "content": content})
         self._turns = turns
         self._assistant = content if before == "assistant" else None
@@ -215,7 +227,7 @@ class _Builder:
         for block in assistant:
             if block.get("type") != "tool_use":
                 continue
-            result = self._calls[str(block["id"])].result
+            result = self.calls[str(block["id"])].result
             if result is None:
                 self._notes.add("repaired", self._where, "call_without_result")
                 result = {"type": "tool_result", "tool_use_id": block["id"], "is_error": True, "content": NO_RESULT}
