@@ -12,6 +12,7 @@ from bench.request import body, chat
 _GAP_MS = 20
 _TURNS = 25
 _PAIRS = 3
+_SHORT_PAIRS = 15
 _EVENTS_MIN = 100
 """Fewer, and the request would be most of what a stream costs."""
 _SHORT = 20
@@ -69,7 +70,7 @@ def _exchange(size: int) -> Case:
         wanted = f"bench-n{_SHORT}-g0"
         sent = {_MESSAGES: body(size, stream=True, wanted=wanted), _CHAT: chat(size, wanted=wanted)}
         ratios = []
-        for turn in range(_PAIRS * 2 + 1):
+        for turn in range(_SHORT_PAIRS):
             costs = {}
             for path in sorted(sent, reverse=turn % 2 == 0):
                 before = place.cpu_s()
