@@ -239,7 +239,9 @@ BODIES = [
     pytest.param(b"{", "invalid_json", id="no-json"),
     pytest.param(b"[1]", "invalid_json", id="array"),
     pytest.param(b'{"messages": []}', "missing_required_parameter", id="no-model"),
-    pytest.param(b'{"model": "a", "model": "b", "messages": []}', "invalid_value", id="twice"),
+    pytest.param(
+        b'{"model": "a", "model": "b", "messages": [{"role": "user", "content": "hi"}]}', "invalid_value", id="twice"
+    ),
 ]
 
 

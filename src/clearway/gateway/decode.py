@@ -5,7 +5,7 @@ import msgspec
 from clearway.core.errors import BadRequest
 from clearway.core.fields import Fields, Headers
 from clearway.gateway.headers import first
-from clearway.wire.body import Peek, Unreadable, peek, replace_model
+from clearway.wire.body import Peek, Unreadable, peek, refuse_repeats, replace_model
 from clearway.wire.encoding import decode_body
 from clearway.wire.hub.notes import Refusal
 from clearway.wire.hub.typed import Json, read
@@ -69,8 +69,7 @@ def decode(body: bytes | bytearray, headers: Headers, *, max_body: int, strict: 
 
 
 def decode_whole(body: bytes | bytearray, headers: Headers, *, max_body: int) -> Asked:
-    """Read a request of another format, once for all that need it. A member that stands there twice
-    means what it said last, here and in what is made of it.
+    """Read a request of another format, once for all that need it.
 
     Args:
         body: As it was sent.
@@ -78,11 +77,12 @@ def decode_whole(body: bytes | bytearray, headers: Headers, *, max_body: int) ->
         max_body: The most bytes that a compressed body may become.
 
     Raises:
-        BadRequest: The body cannot be read, or names no model.
+        BadRequest: The body cannot be read, says something twice, or names no model.
         TooLarge: It becomes too large when decoded.
     """
     plain = _plain(body, headers, max_body)
     members = read(plain)
+    refuse_repeats(plain)
     model = members.get("model")
     if model is None:
         raise _no_model()

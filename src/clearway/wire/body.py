@@ -25,6 +25,7 @@ _ESCAPED_LETTER = re.compile(rb"\\u00[5-7]")
 _WHITE = re.compile(r"[ \t\n\r]*")
 _COLON = re.compile(rb"[ \t\n\r]*:[ \t\n\r]*")
 _LONG = 1024
+_END = 8 * 1024
 _MAX_PLACES = 64
 # Bounds of the slow way, far beyond what a client sends beside its long values.
 _MAX_SLOW = 1 << 20
@@ -81,6 +82,20 @@ def peek(body: bytes | bytearray) -> Peek:
     if _may_repeat(rest):
         _refuse_repeats(rest)
     return Peek(seen.model, seen.stream, seen.max_tokens)
+
+
+def refuse_repeats(body: bytes | bytearray) -> None:
+    """Refuse a member that decides something and stands there twice, in a body that is read once for everything, so
+    that it cannot mean two things. It is looked for in the first and last 8 KB, where such members stand, as looking
+    through all of it costs as much as decoding it; further in, what was said last holds.
+
+    Raises:
+        Unreadable: It seems to, and a member has the wrong type.
+        BadRequest: It does.
+    """
+    ends = [(0, body)] if len(body) <= 2 * _END else [(0, body[:_END]), (len(body) - _END, body[-_END:])]
+    if _may_repeat(ends):
+        peek(body)
 
 
 def _reason(error: Exception) -> str:
