@@ -5,6 +5,7 @@ HTTP, the ready line, and the database file once nobody has it open.
 Used by tests/chaos and, with more rounds, by bench/kills.py.
 """
 
+import os
 import random
 import shutil
 import sqlite3
@@ -26,7 +27,9 @@ CREDENTIAL = {"UPSTREAM_CREDENTIAL": "dummy-upstream-credential", "CLEARWAY_LOG_
 NOTED_EVERY_S = 5.0
 """How old the last note of a running stream may be."""
 COMMIT_S = 0.5
-"""What a commit may take, on a machine that has other things to do."""
+"""What a commit may take beside what the machine took for a write of ours at the same time."""
+_PACE_S = 0.02
+_LATELY_S = 2.0
 PLAIN = Plan(tokens=40, gap_s=0.01, stream=False)
 SHORT = Plan(tokens=20, gap_s=0.01, stream=True)
 LONG = Plan(tokens=600, gap_s=0.05, stream=True)
@@ -82,6 +85,8 @@ class Round:
 
     killed_at: float
     """On the monotonic clock."""
+    commit_s: float
+    """What a commit could take just before."""
     ready_s: float
     """From the start of the next process to its ready line."""
     asked: list[Asked]
@@ -119,6 +124,36 @@ class Figures:
     ready_s: list[float] = field(default_factory=list)
 
 
+class _Pace(threading.Thread):
+    """Writes a few bytes to the same disk again and again, and knows how long that took lately: where a write of
+    its own is held up, by the disk or for want of a core, a commit of the gateway's may be as well.
+    """
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(daemon=True)
+        self._file = home / "pace"
+        self._over = threading.Event()
+        self._took: list[tuple[float, float]] = []
+
+    def run(self) -> None:
+        """Until it is asked."""
+        with self._file.open("wb", buffering=0) as file:
+            while not self._over.is_set():
+                began = time.monotonic()
+                file.write(b"x" * 4096)
+                os.fsync(file.fileno())
+                self._over.wait(_PACE_S)
+                now = time.monotonic()
+                self._took.append((now, now - began - _PACE_S))
+
+    def slowest(self, until: float) -> float:
+        """The longest write shortly before a moment, the running one included, in seconds; ends it."""
+        self._over.set()
+        self.join(PATIENCE_S)
+        lately = [took for ended, took in self._took if ended > until - _LATELY_S]
+        return max(lately, default=0.0)
+
+
 class KillLoop:
     """A gateway in a loop of load, kill and restart.
 
@@ -145,18 +180,20 @@ class KillLoop:
 
     def _round(self, gateway: GatewayProcess, key: str, after_s: float) -> Round:
         callers = [_Caller(gateway.url, key, plan) for plan in CROWD]
-        for caller in callers:
-            caller.start()
+        pace = _Pace(self._home)
+        for thread in (pace, *callers):
+            thread.start()
         # The moment is the point: nothing is waited for.
         time.sleep(after_s)
         killed_at = time.monotonic()
         gateway.kill()
+        commit_s = COMMIT_S + pace.slowest(killed_at)
         for caller in callers:
             caller.join(PATIENCE_S)
             assert not caller.is_alive()
         check_copy(gateway.data_dir)
         gateway.start()
-        return Round(killed_at, gateway.ready_s, [one for caller in callers for one in caller.asked])
+        return Round(killed_at, commit_s, gateway.ready_s, [one for caller in callers for one in caller.asked])
 
 
 def check_copy(data_dir: Path) -> None:
@@ -195,11 +232,12 @@ def compare(rounds: list[Round], bills: list[Bill], rows: list[Row]) -> Figures:
     for life in rounds:
         for asked in life.asked:
             kept, bills_of = by_request.get(asked.request_id), billed.get(asked.request_id)
-            _judge(figures, asked, kept[0] if kept else None, bills_of[0] if bills_of else None, life.killed_at)
+            _judge(figures, asked, kept[0] if kept else None, bills_of[0] if bills_of else None, life)
     return figures
 
 
-def _judge(figures: Figures, asked: Asked, row: Row | None, bill: Bill | None, killed_at: float) -> None:
+def _judge(figures: Figures, asked: Asked, row: Row | None, bill: Bill | None, life: Round) -> None:
+    killed_at, commit_s = life.killed_at, life.commit_s
     name = asked.exchange_id or asked.request_id
     if asked.refused:
         figures.wrong.append(f"{name} was refused with {asked.refused}")
@@ -209,17 +247,17 @@ def _judge(figures: Figures, asked: Asked, row: Row | None, bill: Bill | None, k
             figures.lost.append(name)
     if row is None:
         figures.unseen += bill is not None
-        if bill is not None and bill.since(killed_at - COMMIT_S) < bill.total:
-            figures.wrong.append(f"{name} was answered {COMMIT_S} s before the kill, and nothing of it was kept")
+        if bill is not None and bill.since(killed_at - commit_s) < bill.total:
+            figures.wrong.append(f"{name} was answered {commit_s:.2f} s before the kill, and nothing of it was kept")
         return
     total = bill.total if bill is not None else 0
-    made_lately = bill.since(killed_at - NOTED_EVERY_S - COMMIT_S) if bill is not None else 0
+    made_lately = bill.since(killed_at - NOTED_EVERY_S - commit_s) if bill is not None else 0
     figures.wrong += [f"{name}: {problem}" for problem in _problems(row, total, made_lately)]
     if bill is not None and row.outcome == "interrupted":
         figures.swept += 1
         figures.swept_tokens += row.tokens
         figures.billed_tokens += total
-        started = bill.total - bill.since(killed_at - COMMIT_S)
+        started = bill.total - bill.since(killed_at - commit_s)
         if started and asked.exchange_id and row.tokens == 0:
             before_s = killed_at - bill.made[0][0]
             figures.wrong.append(f"{name} had begun {before_s:.2f} s before the kill and is charged with nothing")

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from tests.chaos.billing import Bill
-from tests.chaos.killing import Asked, Figures, Round, Row, compare
+from tests.chaos.killing import COMMIT_S, Asked, Figures, Round, Row, compare
 
 KILLED_AT = 100.0
 ASKED = Asked("request", "exchange", whole=True)
@@ -17,7 +17,7 @@ LATELY = Bill("request", [(80.0, 17), (98.0, 13), (99.0, 7)])
 
 def told(asked: Asked, bills: list[Bill], rows: list[Row]) -> Figures:
     """Of one life with one request."""
-    return compare([Round(KILLED_AT, 1.0, [asked])], bills, rows)
+    return compare([Round(KILLED_AT, COMMIT_S, 1.0, [asked])], bills, rows)
 
 
 def problems(figures: Figures) -> tuple[int, int, int]:
